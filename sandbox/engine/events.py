@@ -177,13 +177,7 @@ def to_lambda(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
         require_role(
             delivery.target.get("RoleArn"), delivery.principal, "lambda:InvokeFunction", str(spec), delivery.source_arn
         )
-    invoke_asynchronously(function, config, json.loads(delivery.payload))
-
-
-def invoke_asynchronously(function: dict[str, Any], config: dict[str, Any], event: object) -> None:
-    """Queue an asynchronous invocation, with the function's retries and dead letters (``lambdas`` replaces this)."""
-    eventbridge._dispatch_to_lambda(config["FunctionArn"], json.dumps(event))
-    del function
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), json.loads(delivery.payload))
 
 
 def to_topic(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401

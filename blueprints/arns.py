@@ -1,0 +1,107 @@
+"""ARNs and physical names as functions; nobody writes an ARN by hand."""
+
+from __future__ import annotations
+
+from troposphere import Sub
+
+from blueprints.settings import Settings
+
+HERE = "${AWS::Region}"
+ACCOUNT = "${AWS::AccountId}"
+
+
+def arn(service: str, resource: str, *, region: str = HERE) -> Sub:
+    """ARN in the stack's own partition and account, and in its region unless *region* is given."""
+    return Sub(f"arn:${{AWS::Partition}}:{service}:{region}:{ACCOUNT}:{resource}")
+
+
+def function(settings: Settings, module: str) -> Sub:
+    """ARN of the function of ``handlers/<module>.py``."""
+    return arn("lambda", f"function:{settings.name(module.replace('_', '-'))}")
+
+
+def machine(settings: Settings, name: str) -> Sub:
+    """ARN of state machine *name*, for policies that would otherwise refer in a circle."""
+    return arn("states", f"stateMachine:{settings.name(name)}")
+
+
+def executions(settings: Settings, name: str) -> Sub:
+    """ARN of every execution of state machine *name*."""
+    return arn("states", f"execution:{settings.name(name)}:*")
+
+
+def bus(settings: Settings, *, region: str = HERE) -> Sub:
+    """ARN of the deployment's event bus."""
+    return arn("events", f"event-bus/{settings.prefix}", region=region)
+
+
+def rules(settings: Settings) -> list[Sub]:
+    """ARNs of the deployment's rules on the default bus and on its own."""
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    return [arn("events", f"rule/{settings.prefix}-*"), arn("events", f"rule/{settings.prefix}/*")]
+
+
+def bucket_name(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
+    """Name of a bucket; it holds region and account, since bucket names are unique in the whole partition."""
+    return Sub(f"{settings.name(purpose)}-{region}-{ACCOUNT}")
+
+
+def bucket(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
+    """ARN of a bucket."""
+    return Sub(f"arn:${{AWS::Partition}}:s3:::{settings.name(purpose)}-{region}-{ACCOUNT}")
+
+
+def objects(settings: Settings, purpose: str, prefix: str = "", *, region: str = HERE) -> Sub:
+    """ARN of every object of a bucket whose key begins with *prefix*."""
+    return Sub(f"arn:${{AWS::Partition}}:s3:::{settings.name(purpose)}-{region}-{ACCOUNT}/{prefix}*")
+
+
+def ledger(settings: Settings, *, region: str = HERE) -> Sub:
+    """ARN of the ledger's replica; computed, since the recovery region's template does not make it."""
+    return arn("dynamodb", f"table/{settings.name('ledger')}", region=region)
+
+
+def ledger_indexes(settings: Settings, *, region: str = HERE) -> Sub:
+    """ARN of every index of the ledger."""
+    return arn("dynamodb", f"table/{settings.name('ledger')}/index/*", region=region)
+
+
+def key_alias(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
+    """ARN of the alias of a key; the only name of a key that another region can compute."""
+    return arn("kms", settings.alias(purpose), region=region)
+
+
+def keys(*, region: str = HERE) -> Sub:
+    """ARN pattern of every key; only together with the condition ``kms:ResourceAliases``."""
+    return arn("kms", "key/*", region=region)
+
+
+def database(identifier: str = "*") -> Sub:
+    """ARN of a database instance."""
+    return arn("rds", f"db:{identifier}")
+
+
+def snapshots(settings: Settings, *, region: str = HERE) -> Sub:
+    """ARN of every snapshot that the pipeline makes: ``<prefix>-<point id>``."""
+    return arn("rds", f"snapshot:{settings.prefix}-*", region=region)
+
+
+def database_user(user: str) -> Sub:
+    """ARN of an IAM database user on every instance of the account and region."""
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
+    return arn("rds-db", f"dbuser:*/{user}")
+
+
+def own_roles(settings: Settings) -> Sub:
+    """ARN pattern of every role of the deployment; they have no names, so they share a path."""
+    return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:role{role_path(settings)}*")
+
+
+def role_path(settings: Settings) -> str:
+    """IAM path of every role and policy of the deployment."""
+    return f"/{settings.prefix}/"
+
+
+def account_root() -> Sub:
+    """ARN that stands for the account, which delegates to IAM policies."""
+    return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:root")

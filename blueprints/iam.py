@@ -1,0 +1,177 @@
+"""IAM, composed from small named statements: ``allow``, ``unscoped``, ``deny`` and the roles that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import awacs.sts
+from awacs.aws import (
+    Action,
+    Allow,
+    ArnLike,
+    Bool,
+    Condition,
+    ConditionElement,
+    Deny,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, AWSHelperFn, Template, iam
+
+from blueprints import arns
+from blueprints.settings import Settings
+from blueprints.suppressions import accept
+
+VERSION = "2012-10-17"
+
+# Whom a service must be acting for when it assumes a role or uses a key (confused deputy). The account is checked for
+# every service but S3 replication, whose pages name no such condition; the source's ARN where AWS documents its form.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+SOURCES: Mapping[str, str | None] = {
+    # Lambda sends the account; the function's ARN is not documented for execution roles.
+    "lambda": None,
+    # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    "states": "states:{here}:stateMachine:*",
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    "scheduler": "scheduler:{here}:schedule-group/*",
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
+    "events": "events:{here}:rule/*",
+    # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+    "vpc-flow-logs": "ec2:{here}:vpc-flow-log/*",
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html
+    "monitoring.rds": "rds:{here}:db:*",
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup.html
+    "export.rds": "rds:{here}:*",
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
+    "rds": "rds:{here}:*",
+}
+UNCHECKED = ("s3",)
+
+
+class Unscoped(Statement):
+    """Statement on ``*``, with the reason why AWS allows nothing narrower."""
+
+    reason: str
+
+    def __init__(self, reason: str, **properties: object) -> None:
+        super().__init__(**properties)
+        object.__setattr__(self, "reason", reason)
+
+
+def allow(
+    sid: str, actions: Sequence[Action], resources: Sequence[AWSHelperFn], *conditions: ConditionElement
+) -> Statement:
+    """Statement that allows *actions* on *resources*; *sid* says why.
+
+    Raises:
+        ValueError: a resource is the bare ``*``; that is :func:`unscoped`'s business.
+    """
+    if "*" in resources:
+        raise ValueError(f'{sid} allows actions on "*": name the resources, or use unscoped() and say why not')
+    return Statement(Sid=sid, Effect=Allow, Action=list(actions), Resource=list(resources), **_only_if(conditions))
+
+
+def unscoped(sid: str, actions: Sequence[Action], reason: str, *conditions: ConditionElement) -> Unscoped:
+    """Statement that allows *actions* on everything, because of *reason*; the reason goes into the template.
+
+    Raises:
+        ValueError: no reason was given.
+    """
+    if not sid or not reason:
+        raise ValueError(f'"{sid}" allows actions on "*" without a reason: write the reason or name the resources')
+    return Unscoped(reason, Sid=sid, Effect=Allow, Action=list(actions), Resource=["*"], **_only_if(conditions))
+
+
+def deny(
+    sid: str, actions: Sequence[Action], resources: Sequence[AWSHelperFn | str], *conditions: ConditionElement
+) -> Statement:
+    """Statement of a role's own policy that forbids *actions* on *resources*, whatever else allows them."""
+    return Statement(Sid=sid, Effect=Deny, Action=list(actions), Resource=list(resources), **_only_if(conditions))
+
+
+def role(
+    t: Template,
+    settings: Settings,
+    title: str,
+    service: str,
+    *statements: Statement,
+    condition: str | None = None,
+) -> iam.Role:
+    """Role that only *service* may assume, for this account, and that may do only what *statements* say.
+
+    The policy is attached by the role and not the other way round: whoever depends on the role finds it complete.
+    Neither has a name of its own; both lie under the deployment's path, by which other policies can mean them all.
+    """
+    only = {"Condition": condition} if condition else {}
+    policy = iam.ManagedPolicy(
+        f"{title}Policy",
+        Path=arns.role_path(settings),
+        PolicyDocument=PolicyDocument(Version=VERSION, Statement=list(statements)),
+        **only,
+    )
+    _explain(policy, statements)
+    t.add_resource(policy)
+    boundary = {"PermissionsBoundary": settings.permissions_boundary} if settings.permissions_boundary else {}
+    return t.add_resource(
+        iam.Role(
+            title,
+            Path=arns.role_path(settings),
+            AssumeRolePolicyDocument=PolicyDocument(Version=VERSION, Statement=[_trust(service)]),
+            ManagedPolicyArns=[policy.ref()],
+            **boundary,
+            **only,
+        )
+    )
+
+
+def acting_for(service: str) -> list[ConditionElement]:
+    """Conditions that hold only while *service* acts for this account."""
+    if service in UNCHECKED:
+        return []
+    conditions: list[ConditionElement] = [StringEquals("aws:SourceAccount", AccountId)]
+    if pattern := SOURCES[service]:
+        name, _, resource = pattern.partition(":{here}:")
+        conditions.append(ArnLike("aws:SourceArn", arns.arn(name, resource)))
+    return conditions
+
+
+def service_principal(*services: str) -> Principal:
+    """The services themselves, as the principal of a resource's policy or of a trust policy."""
+    names = [f"{service}.amazonaws.com" for service in services]
+    return Principal("Service", names)
+
+
+def only_over_tls(resources: Sequence[AWSHelperFn], action: str) -> Statement:
+    """Statement of a resource policy that refuses whoever does not use TLS."""
+    return Statement(
+        Sid="DenyWithoutTls",
+        Effect=Deny,
+        Principal=Principal("*"),
+        Action=[Action(action, "*")],
+        Resource=list(resources),
+        Condition=Condition(Bool("aws:SecureTransport", "false")),  # a string: a JSON boolean matches nothing
+    )
+
+
+def _trust(service: str) -> Statement:
+    return Statement(
+        Effect=Allow,
+        Principal=service_principal(service),
+        Action=[awacs.sts.AssumeRole],
+        **_only_if(acting_for(service)),
+    )
+
+
+def _only_if(conditions: Sequence[ConditionElement]) -> dict[str, Condition]:
+    return {"Condition": Condition(list(conditions))} if conditions else {}
+
+
+def _explain(policy: iam.ManagedPolicy, statements: Sequence[Statement]) -> None:
+    reasons = {s.properties["Sid"]: s.reason for s in statements if isinstance(s, Unscoped)}
+    if not reasons:
+        return
+    policy.Metadata = {"Unscoped": reasons}
+    because = "; ".join(f"{sid}: {reason}" for sid, reason in reasons.items())
+    accept(policy, "checkov", "CKV_AWS_111", because)

@@ -1,0 +1,116 @@
+"""Typed contracts between stacks: what one stack publishes and the others import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+from troposphere import AWSHelperFn, Export, ImportValue, Output, Split, Template
+
+from blueprints.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Base of one stack's outputs; a subclass declares one field per value.
+
+    The producer fills the fields with references to its resources and calls :meth:`publish`. A consumer receives the
+    same class from :meth:`imported`, filled with imports. Both sides therefore agree on every name. Both regions
+    publish every field; what only the primary region has is named by the settings instead.
+    """
+
+    stack: ClassVar[str]
+
+    def publish(self, template: Template, settings: Settings) -> None:
+        """Add one exported output per field to *template*."""
+        for field in fields(self):
+            title = _title(field.name)
+            name = settings.export(self.stack, title)
+            template.add_output(Output(title, Value=getattr(self, field.name), Export=Export(name)))
+
+    @classmethod
+    def imported(cls, settings: Settings) -> Self:
+        """These outputs as another stack of the same account and region sees them."""
+        return cls(**{f.name: ImportValue(settings.export(cls.stack, _title(f.name))) for f in fields(cls)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysOutputs(Outputs):
+    """ARNs of the region's customer-managed keys, one per purpose."""
+
+    stack: ClassVar[str] = "keys"
+
+    data_key: AWSHelperFn
+    backups_key: AWSHelperFn
+    logs_key: AWSHelperFn
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOutputs(Outputs):
+    """The region's private network; *subnets* is a comma-separated list, see :attr:`subnet_ids`."""
+
+    stack: ClassVar[str] = "network"
+
+    subnets: AWSHelperFn
+    functions_group: AWSHelperFn
+    proxy_group: AWSHelperFn
+    database_group: AWSHelperFn
+
+    @property
+    def subnet_ids(self) -> Split:
+        """The subnets as the list that most resources want."""
+        return Split(",", self.subnets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOutputs(Outputs):
+    """The region's own buckets (names and ARNs) and its replica of the ledger."""
+
+    stack: ClassVar[str] = "storage"
+
+    staging: AWSHelperFn
+    staging_arn: AWSHelperFn
+    vault: AWSHelperFn
+    vault_arn: AWSHelperFn
+    access_logs: AWSHelperFn
+    ledger: AWSHelperFn
+    ledger_arn: AWSHelperFn
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseOutputs(Outputs):
+    """What a database of this platform needs in either region, so that a copy can be restored there."""
+
+    stack: ClassVar[str] = "database"
+
+    subnet_group: AWSHelperFn
+    parameter_group: AWSHelperFn
+    option_group: AWSHelperFn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyOutputs(Outputs):
+    """The region's RDS Proxy; published if the settings ask for one. The recovery region's has no target yet."""
+
+    stack: ClassVar[str] = "database"
+
+    proxy_name: AWSHelperFn
+    proxy_arn: AWSHelperFn
+    proxy_endpoint: AWSHelperFn
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOutputs(Outputs):
+    """The region's event bus and state machines."""
+
+    stack: ClassVar[str] = "backup"
+
+    bus: AWSHelperFn
+    bus_arn: AWSHelperFn
+    fleet_machine: AWSHelperFn
+    backup_machine: AWSHelperFn
+    copy_machine: AWSHelperFn
+
+
+def _title(field_name: str) -> str:
+    return "".join(part.capitalize() for part in field_name.split("_"))

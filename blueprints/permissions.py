@@ -1,0 +1,326 @@
+"""What roles may do: one function per permission, read as a table of contents where a role is declared.
+
+Which action knows which resource and condition: https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+from __future__ import annotations
+
+import awacs.awslambda
+import awacs.dynamodb
+import awacs.ec2
+import awacs.events
+import awacs.iam
+import awacs.kms
+import awacs.logs
+import awacs.rds
+import awacs.rds_db
+import awacs.s3
+import awacs.sqs
+import awacs.states
+import awacs.xray
+from awacs.aws import Action, ArnEquals, Statement, StringEquals, StringLike
+from troposphere import AWSHelperFn, Sub
+
+from blueprints import arns
+from blueprints.iam import Unscoped, allow, deny, unscoped
+from blueprints.settings import Settings
+
+# ---- Lambda, logs, traces -------------------------------------------------------------------------------------------
+
+
+def write_logs(group: AWSHelperFn) -> Statement:
+    """Write to log group *group*, which the template made; no group is ever made at run time."""
+    return allow("WriteOwnLogs", [awacs.logs.CreateLogStream, awacs.logs.PutLogEvents], [group])
+
+
+def write_traces() -> Unscoped:
+    """Send X-Ray segments."""
+    return unscoped(
+        "WriteTraces",
+        [awacs.xray.PutTraceSegments, awacs.xray.PutTelemetryRecords],
+        "X-Ray has no resource to name when a segment is sent",
+    )
+
+
+def trace_machines() -> Unscoped:
+    """Send X-Ray segments of executions, sampled as the account's rules say."""
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html#concepts-xray-tracing-iam
+    return unscoped(
+        "WriteTraces",
+        [
+            awacs.xray.PutTraceSegments,
+            awacs.xray.PutTelemetryRecords,
+            awacs.xray.GetSamplingRules,
+            awacs.xray.GetSamplingTargets,
+        ],
+        "X-Ray has no resource to name when a segment is sent or a sampling rule is read",
+    )
+
+
+def invoke(*functions: AWSHelperFn) -> Statement:
+    """Invoke *functions* (ARNs)."""
+    return allow("InvokeOwnFunctions", [awacs.awslambda.InvokeFunction], functions)
+
+
+def join_network() -> Unscoped:
+    """Let Lambda put its network interfaces into our subnets."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    return unscoped(
+        "JoinNetwork",
+        [
+            awacs.ec2.CreateNetworkInterface,
+            awacs.ec2.DescribeNetworkInterfaces,
+            awacs.ec2.DescribeSubnets,
+            awacs.ec2.DeleteNetworkInterface,
+            awacs.ec2.AssignPrivateIpAddresses,
+            awacs.ec2.UnassignPrivateIpAddresses,
+        ],
+        "Lambda checks these on every interface when it places the function; the function's own code is denied them",
+    )
+
+
+def no_network_changes_by(function: AWSHelperFn) -> Statement:
+    """Deny the code of *function* what only the Lambda service itself needs."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html (best practice: lambda:SourceFunctionArn)
+    return deny(
+        "DenyNetworkToCode",
+        join_network().properties["Action"],
+        ["*"],
+        ArnEquals("lambda:SourceFunctionArn", function),
+    )
+
+
+# ---- keys -----------------------------------------------------------------------------------------------------------
+
+
+def use_key(sid: str, key: AWSHelperFn, *services: str) -> Statement:
+    """Encrypt and decrypt under *key*, but only through *services* (``s3``, ``sqs``, …) of this region."""
+    return allow(
+        sid,
+        [awacs.kms.Decrypt, awacs.kms.GenerateDataKey],
+        [key],
+        StringEquals("kms:ViaService", [Sub(f"{service}.{arns.HERE}.amazonaws.com") for service in services]),
+    )
+
+
+def use_key_for_machines(key: AWSHelperFn) -> Statement:
+    """Encrypt and decrypt the definition and the history of our machines, and nothing else, under *key*."""
+    # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html (encryption context)
+    return allow(
+        "UseDataKey",
+        [awacs.kms.Decrypt, awacs.kms.GenerateDataKey],
+        [key],
+        StringLike("kms:EncryptionContext:aws:states:stateMachineArn", arns.arn("states", "stateMachine:*")),
+    )
+
+
+def lend_key_to_rds(sid: str, *keys: AWSHelperFn) -> Statement:
+    """Have RDS use *keys* for a snapshot, an export or a copy that outlasts our call."""
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
+    return allow(
+        sid,
+        [
+            awacs.kms.CreateGrant,
+            awacs.kms.DescribeKey,
+            awacs.kms.Decrypt,
+            awacs.kms.Encrypt,
+            awacs.kms.GenerateDataKey,
+            awacs.kms.GenerateDataKeyWithoutPlaintext,
+            awacs.kms.ReEncryptFrom,
+            awacs.kms.ReEncryptTo,
+        ],
+        keys,
+        StringEquals("kms:ViaService", Sub(f"rds.{arns.HERE}.amazonaws.com")),
+    )
+
+
+def describe_keys(*keys: AWSHelperFn) -> Statement:
+    """Ask whether a key is enabled."""
+    return allow("DescribeKeys", [awacs.kms.DescribeKey], keys)
+
+
+# ---- RDS ------------------------------------------------------------------------------------------------------------
+
+
+def describe_databases() -> Statement:
+    """List the account's instances with their tags; a point is made for those that ask for protection."""
+    return allow("DescribeDatabases", [awacs.rds.DescribeDBInstances, awacs.rds.ListTagsForResource], [arns.database()])
+
+
+def describe_snapshots(settings: Settings) -> Statement:
+    """Read the state and the tags of the pipeline's own snapshots, and of no others."""
+    return allow(
+        "DescribeSnapshots",
+        [awacs.rds.DescribeDBSnapshots, awacs.rds.ListTagsForResource],
+        [arns.snapshots(settings), arns.database()],
+    )
+
+
+def describe_exports() -> Unscoped:
+    """Read the state of export tasks."""
+    return unscoped(
+        "DescribeExports", [awacs.rds.DescribeExportTasks], "RDS has no resource level for DescribeExportTasks"
+    )
+
+
+def take_snapshots(settings: Settings) -> Statement:
+    """Take the pipeline's snapshots of any database, tagged."""
+    return allow(
+        "TakeSnapshots",
+        [awacs.rds.CreateDBSnapshot, awacs.rds.AddTagsToResource],
+        [arns.database(), arns.snapshots(settings)],
+    )
+
+
+def delete_snapshots(settings: Settings) -> Statement:
+    """Delete the pipeline's snapshots, and no others."""
+    return allow("DeleteSnapshots", [awacs.rds.DeleteDBSnapshot], [arns.snapshots(settings)])
+
+
+def start_exports(settings: Settings) -> Statement:
+    """Export the pipeline's snapshots."""
+    return allow("StartExports", [awacs.rds.StartExportTask], [arns.snapshots(settings)])
+
+
+def cancel_exports() -> Unscoped:
+    """Cancel an export that nobody waits for any more."""
+    return unscoped("CancelExports", [awacs.rds.CancelExportTask], "RDS has no resource level for CancelExportTask")
+
+
+def copy_snapshots(settings: Settings) -> Statement:
+    """Copy the primary region's snapshots into this region, tagged."""
+    return allow(
+        "CopySnapshots",
+        [awacs.rds.CopyDBSnapshot, awacs.rds.AddTagsToResource],
+        [arns.snapshots(settings), arns.snapshots(settings, region=settings.primary_region)],
+    )
+
+
+def connect_to_databases(user: str) -> Statement:
+    """Log in as database user *user* with a token that IAM signs."""
+    return allow("ConnectToDatabases", [awacs.rds_db.connect], [arns.database_user(user)])
+
+
+# ---- S3 -------------------------------------------------------------------------------------------------------------
+
+
+def list_objects(bucket: AWSHelperFn, *prefixes: str) -> Statement:
+    """List the keys of *bucket* (ARN) that begin with one of *prefixes*."""
+    conditions = [StringLike("s3:prefix", [f"{prefix}*" for prefix in prefixes])] if prefixes else []
+    return allow("ListObjects", [awacs.s3.ListBucket], [bucket], *conditions)
+
+
+def read_objects(objects: AWSHelperFn) -> Statement:
+    """Read *objects* (ARN pattern), their attributes and versions."""
+    return allow(
+        "ReadObjects",
+        [
+            awacs.s3.GetObject,
+            awacs.s3.GetObjectAttributes,
+            awacs.s3.GetObjectVersion,
+            awacs.s3.GetObjectVersionAttributes,
+        ],
+        [objects],
+    )
+
+
+def read_locks(objects: AWSHelperFn) -> Statement:
+    """Read until when *objects* (ARN pattern) are locked."""
+    return allow("ReadLocks", [awacs.s3.GetObjectRetention, awacs.s3.GetObjectLegalHold], [objects])
+
+
+def write_objects(*objects: AWSHelperFn) -> Statement:
+    """Write *objects* (ARN patterns)."""
+    return allow("WriteObjects", [awacs.s3.PutObject], objects)
+
+
+def delete_objects(*objects: AWSHelperFn) -> Statement:
+    """Delete *objects* (ARN patterns); never given for the vault."""
+    return allow("DeleteObjects", [awacs.s3.DeleteObject], objects)
+
+
+# ---- DynamoDB, queues, events, state machines -----------------------------------------------------------------------
+
+
+def use_ledger(settings: Settings) -> Statement:
+    """Read and write the ledger; nothing ever scans it or drops it."""
+    return allow(
+        "UseLedger",
+        [
+            awacs.dynamodb.GetItem,
+            awacs.dynamodb.BatchGetItem,
+            awacs.dynamodb.Query,
+            awacs.dynamodb.ConditionCheckItem,
+            awacs.dynamodb.PutItem,
+            awacs.dynamodb.UpdateItem,
+            awacs.dynamodb.DeleteItem,
+        ],
+        [arns.ledger(settings), arns.ledger_indexes(settings)],
+    )
+
+
+def send_messages(*queues: AWSHelperFn) -> Statement:
+    """Send messages to *queues* (ARNs)."""
+    return allow("SendMessages", [awacs.sqs.SendMessage], queues)
+
+
+def send_dead_letters(queue: AWSHelperFn) -> Statement:
+    """Put aside, in *queue* (ARN), what the function could not handle."""
+    return allow("SendDeadLetters", [awacs.sqs.SendMessage], [queue])
+
+
+def receive_messages(queue: AWSHelperFn) -> Statement:
+    """Take messages from *queue* (ARN), as Lambda's poller does."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    return allow(
+        "ReceiveMessages",
+        [awacs.sqs.ReceiveMessage, awacs.sqs.DeleteMessage, awacs.sqs.GetQueueAttributes],
+        [queue],
+    )
+
+
+def publish_events(*buses: AWSHelperFn) -> Statement:
+    """Put events on *buses* (ARNs)."""
+    return allow("PublishEvents", [awacs.events.PutEvents], buses)
+
+
+def start_executions(*machines: AWSHelperFn) -> Statement:
+    """Start executions of *machines* (ARNs)."""
+    return allow("StartExecutions", [awacs.states.StartExecution], machines)
+
+
+def describe_executions(*executions: AWSHelperFn) -> Statement:
+    """Ask whether an execution (ARN patterns) still runs."""
+    return allow("DescribeExecutions", [awacs.states.DescribeExecution], executions)
+
+
+def answer_tasks(*machines: AWSHelperFn) -> Statement:
+    """Answer the task tokens of *machines* (ARNs)."""
+    return allow("AnswerTasks", [awacs.states.SendTaskSuccess, awacs.states.SendTaskFailure], machines)
+
+
+def pass_role(role: AWSHelperFn, service: str) -> Statement:
+    """Hand *role* to *service*, and to no other."""
+    return allow(
+        "PassRole", [awacs.iam.PassRole], [role], StringEquals("iam:PassedToService", f"{service}.amazonaws.com")
+    )
+
+
+def deliver_logs(sid: str = "ManageLogDelivery") -> Unscoped:
+    """Let Step Functions set up its own log delivery."""
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    actions = (
+        "CreateLogDelivery",
+        "GetLogDelivery",
+        "UpdateLogDelivery",
+        "DeleteLogDelivery",
+        "ListLogDeliveries",
+        "PutResourcePolicy",
+        "DescribeResourcePolicies",
+        "DescribeLogGroups",
+    )
+    return unscoped(
+        sid,
+        [Action("logs", action) for action in actions],
+        "CloudWatch Logs has no resource level for log deliveries and resource policies",
+    )

@@ -1,0 +1,99 @@
+"""The one way this project declares a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import awacs.sqs
+from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Statement, StringEquals
+from troposphere import AccountId, AWSHelperFn, Template, sqs
+
+from blueprints import iam
+from blueprints.outputs import KeysOutputs
+
+RETENTION = timedelta(days=4)
+# SQS's longest: somebody must have come back from a long weekend and redriven the messages by then.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+DEAD_RETENTION = timedelta(days=14)
+# SQS asks KMS again after this long; shorter costs more calls and buys little.
+KEY_REUSE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A service that may send to a queue on behalf of *sources* (ARNs or patterns), ``events`` say."""
+
+    service: str
+    sources: Sequence[AWSHelperFn]
+
+
+def queue(  # noqa: PLR0913 (what differs between queues)
+    t: Template,
+    keys: KeysOutputs,
+    title: str,
+    *,
+    visibility: timedelta,
+    receives: int = 5,
+    senders: Sequence[Sender] = (),
+) -> sqs.Queue:
+    """Add a queue under our key with its dead letters; *visibility* is six times its consumer's timeout.
+
+    ``{title}DeadLetters`` takes a message that was received *receives* times in vain.
+    """
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html (six times; at least five receives)
+    dead = dead_letters(t, keys, f"{title}DeadLetters")
+    live = t.add_resource(
+        sqs.Queue(
+            title,
+            **_at_rest(keys),
+            MessageRetentionPeriod=_seconds(RETENTION),
+            VisibilityTimeout=_seconds(visibility),
+            RedrivePolicy=sqs.RedrivePolicy(deadLetterTargetArn=dead.get_att("Arn"), maxReceiveCount=receives),
+        )
+    )
+    _access(t, live, senders)
+    return live
+
+
+def dead_letters(
+    t: Template, keys: KeysOutputs, title: str = "DeadLetters", *, senders: Sequence[Sender] = ()
+) -> sqs.Queue:
+    """Queue for what nobody could handle, kept as long as SQS can."""
+    queue = t.add_resource(sqs.Queue(title, **_at_rest(keys), MessageRetentionPeriod=_seconds(DEAD_RETENTION)))
+    _access(t, queue, senders)
+    return queue
+
+
+def _at_rest(keys: KeysOutputs) -> dict[str, object]:
+    return {"KmsMasterKeyId": keys.data_key, "KmsDataKeyReusePeriodSeconds": _seconds(KEY_REUSE)}
+
+
+def _access(t: Template, queue: sqs.Queue, senders: Sequence[Sender]) -> None:
+    """Only over TLS, and from services only those named, for this account and the sources named."""
+    arn = queue.get_att("Arn")
+    sends = [
+        Statement(
+            Sid=f"Allow{sender.service.title().replace('.', '')}",
+            Effect=Allow,
+            Principal=iam.service_principal(sender.service),
+            Action=[awacs.sqs.SendMessage],
+            Resource=[arn],
+            Condition=Condition(
+                [StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", list(sender.sources))]
+            ),
+        )
+        for sender in senders
+    ]
+    t.add_resource(
+        sqs.QueuePolicy(
+            f"{queue.title}Access",
+            Queues=[queue.ref()],
+            PolicyDocument=PolicyDocument(Version=iam.VERSION, Statement=[iam.only_over_tls([arn], "sqs"), *sends]),
+        )
+    )
+
+
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())

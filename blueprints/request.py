@@ -1,0 +1,56 @@
+"""What one run of ``build.py`` is asked for: every profile, one of them, or the deployment of a settings file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blueprints.validation import SettingsError
+
+if TYPE_CHECKING:
+    from blueprints.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """Deployments to emit.
+
+    Attributes:
+        stage: Name of a profile, in either case; nothing for all of them.
+        file: A settings file, instead of a profile.
+    """
+
+    stage: str | None = None
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells this request from others."""
+        return str(self.file.resolve()) if self.file else (self.stage or "").lower()
+
+    def content(self) -> bytes:
+        """The settings file's bytes, as far as they can be read; :meth:`deployments` says why they can't."""
+        try:
+            return self.file.read_bytes() if self.file else b""
+        except OSError:
+            return b""
+
+    def deployments(self) -> list[Settings]:
+        """Settings of each deployment asked for.
+
+        Raises:
+            SettingsError: there is no such profile, or the file can't be used.
+        """
+        if self.file:
+            from blueprints import settings_file  # noqa: PLC0415 (a run that changes nothing needs no settings)
+
+            return [settings_file.load(self.file)]
+        from blueprints.settings import PROFILES  # noqa: PLC0415
+
+        if self.stage is None:
+            return list(PROFILES.values())
+        if self.stage.upper() not in PROFILES:
+            known = ", ".join(name.lower() for name in PROFILES)
+            raise SettingsError(f'--stage = "{self.stage}": use {known}, or name a file of your own with --settings')
+        return [PROFILES[self.stage.upper()]]

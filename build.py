@@ -1,0 +1,110 @@
+"""Emit every template and state machine to outputs/, or --package the Lambda functions."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blueprints import emit, packaging
+from blueprints.rebuild import Memory
+from blueprints.request import Request
+from blueprints.validation import SettingsError
+
+if TYPE_CHECKING:
+    from troposphere import Template
+
+    from blueprints.settings import Settings
+
+OUTPUTS = Path(__file__).resolve().parent / "outputs"
+MEMORY = OUTPUTS.parent / ".cache" / "build.json"
+
+
+def _keys(s: Settings) -> Template:
+    from blueprints import keys
+
+    return keys.blueprint(s)
+
+
+def _network(s: Settings) -> Template:
+    from blueprints import network, outputs
+
+    return network.blueprint(s, outputs.KeysOutputs.imported(s))
+
+
+def _storage(s: Settings) -> Template:
+    from blueprints import outputs, storage
+
+    return storage.blueprint(s, outputs.KeysOutputs.imported(s))
+
+
+def _database(s: Settings) -> Template:
+    from blueprints import database, outputs
+
+    return database.blueprint(s, outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s))
+
+
+def _backup(s: Settings) -> Template:
+    from blueprints import backup, outputs
+
+    return backup.blueprint(
+        s,
+        outputs.KeysOutputs.imported(s),
+        outputs.NetworkOutputs.imported(s),
+        outputs.StorageOutputs.imported(s),
+    )
+
+
+# In the order they must be deployed. A stack's modules are imported only when it is built.
+STACKS: dict[str, Callable[[Settings], Template]] = {
+    "keys": _keys,
+    "network": _network,
+    "storage": _storage,
+    "database": _database,
+    "backup": _backup,
+}
+
+
+def templates(settings: Settings) -> dict[str, Template]:
+    """Every stack of one deployment, in the order they must be deployed."""
+    emit.defer("cfn_flip")
+    return {stack: blueprint(settings) for stack, blueprint in STACKS.items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 done, 1 ``--check`` found differences, 2 what was asked for can't be emitted."""
+    args = _arguments(argv)
+    request = Request(args.stage, args.settings)
+    gc.disable()  # what is built is kept until the end
+    emit.defer("cfn_flip")
+    try:
+        if args.package:
+            done = [f"packed: {packaging.package(args.package)}"]
+        elif args.check:
+            done = emit.check(OUTPUTS, STACKS, request)
+        else:
+            done = emit.emit(OUTPUTS, STACKS, request, Memory(MEMORY, OUTPUTS))
+    except SettingsError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 2
+    finally:
+        gc.enable()
+    print("\n".join(done) or "nothing to do: outputs/ holds what the code emits")
+    return 1 if args.check and done else 0
+
+
+def _arguments(argv: list[str] | None) -> Namespace:
+    parser = ArgumentParser(prog="build.py", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--stage", help="production, staging or sandbox; default: all")
+    which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if outputs/ differs")
+    parser.add_argument("--package", type=Path, metavar="DIRECTORY", help="only make the functions' archive, there")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

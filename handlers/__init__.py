@@ -1,0 +1,1 @@
+"""The Lambda functions: thin adapters around the rules in :mod:`handlers.core`."""

@@ -1,0 +1,1 @@
+"""The rules: pure functions, without AWS, environment, clock or file."""

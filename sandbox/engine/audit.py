@@ -1,0 +1,172 @@
+"""Every call that reaches the server: faults strike here, and what role sessions did is written down.
+
+One JSON object per line: ``time principal service operation region action resources allowed error``. Read by
+``sandbox.server.Engine.calls`` for the proof that each role has the permissions that it uses, and no more.
+"""
+
+import contextvars
+import json
+import os
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
+from ministack.core.router import detect_service, extract_access_key_id
+from ministack.services import sts
+
+from sandbox.engine import faults
+from sandbox.engine.patching import replace
+
+Response = tuple[int, dict[str, str], Any]
+Checks = list[tuple[str, str, bool]]
+
+SESSION_KEY = "ASIA"  # access keys of temporary credentials begin so
+ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\"\s*:\s*\"(?:[^\"]*#)?([^\"]+)\"|\"Code\"\s*:\s*\"([^\"]+)\"")
+BAD_REQUEST, SERVER_ERROR = 400, 500
+
+_original: dict[str, Any] = {}
+_checks: contextvars.ContextVar[Checks | None] = contextvars.ContextVar("holdfast_checks", default=None)
+_write_lock = threading.Lock()
+
+
+def install() -> None:
+    """Wrap the dispatch of calls and the check of permissions; treat the loopback as if it were TLS."""
+    _original["dispatch"] = replace(app, "_dispatch_service_request", dispatch, "17e5ef6dcfa0")
+    _original["enforce"] = replace(iam_evaluator, "enforce", enforce, "cf64b1ee5b09")
+    _original["pin_request_origin"] = replace(app, "pin_request_origin", pin_request_origin, "de819c1bd9ac")
+
+
+def log_path() -> Path:
+    """Where the calls are written."""
+    return Path(os.environ.get("HOLDFAST_CALLS", "calls.jsonl"))
+
+
+async def dispatch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
+    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]], request_id: str
+) -> Response:
+    """Serve a call, unless a fault was asked for it; write it down if a role session made it."""
+    key = extract_access_key_id(headers, query_params)
+    is_session = key.startswith(SESSION_KEY)
+    if not is_session and not faults.get("calls"):
+        return await _original["dispatch"](method, path, headers, body, query_params, request_id)  # type: ignore[no-any-return]
+    parameters = app._routing_params(method, path, headers, body, query_params)
+    service = detect_service(method, path, headers, parameters)
+    action = iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
+    operation = operation_of(action, headers, parameters)
+    principal = (sts._sessions.get(key) or {}).get("Arn", "root")
+    fault = faults.take_call(boto_name(service), operation, get_region(), principal)
+    checks: Checks = []
+    _checks.set(checks)
+    if fault and not fault.get("after_success"):
+        response = failure(service, action, fault["error"], headers, request_id)
+    else:
+        response = await _original["dispatch"](method, path, headers, body, query_params, request_id)
+    if fault and fault.get("after_success") and response[0] < BAD_REQUEST:
+        response = failure(service, action, fault.get("error", "InternalFailure"), headers, request_id)
+    if is_session:
+        write(
+            {
+                "time": time.time(),
+                "principal": principal,
+                "service": boto_name(service),
+                "operation": operation,
+                "region": get_region(),
+                "action": action,
+                "resources": sorted({resource for _, resource, _ in checks}),
+                "checked": sorted({checked for checked, _, _ in checks}),
+                "allowed": all(allowed for _, _, allowed in checks),
+                "error": error_code(response),
+            }
+        )
+    return response
+
+
+def enforce(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
+    access_key_id: str,
+    iam_action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    service_context: dict[str, Any] | None = None,
+) -> Any:  # noqa: ANN401
+    """Check a permission with the condition keys that MiniStack leaves out, and remember the answer for ``dispatch``."""
+    context = {**condition_keys(iam_action, resource_arn), **(service_context or {})}
+    denied = _original["enforce"](access_key_id, iam_action, service, region, resource_arn, context)
+    checks = _checks.get()
+    if checks is not None:
+        checks.append((iam_action, resource_arn, denied is None))
+    return denied
+
+
+def condition_keys(action: str, resource: str) -> dict[str, Any]:
+    """Keys that AWS sets on a role's own call and that our policies name.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases: the aliases
+    of the key itself. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: a principal
+    that is a role is no service, and did not come through one.
+    """
+    keys: dict[str, Any] = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
+    if action.startswith("kms:"):
+        from ministack.services import kms  # noqa: PLC0415  # loaded by the first call for a key
+
+        keys["kms:ResourceAliases"] = [
+            alias for alias, target in kms._aliases.items() if resource.endswith(f"key/{target_of(target)}")
+        ]
+    return keys
+
+
+def target_of(alias: Any) -> str:  # noqa: ANN401
+    """The key id behind MiniStack's record of an alias."""
+    return str(alias.get("TargetKeyId") if isinstance(alias, dict) else alias)
+
+
+def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001
+    """Take every call for one over TLS, or the TLS-only policies of buckets, queues and topics would refuse all of them."""
+    del secure_transport
+    _original["pin_request_origin"](source_ip, True)  # noqa: FBT003
+
+
+def operation_of(action: str, headers: dict[str, str], parameters: dict[str, list[str]]) -> str:
+    """The API's name of the operation where the protocol carries it, else what IAM calls it."""
+    if target := headers.get("x-amz-target"):
+        return target.rpartition(".")[2]
+    if named := parameters.get("Action"):
+        return named[0]
+    return action.partition(":")[2]
+
+
+def boto_name(service: str) -> str:
+    """boto3's name of a service that MiniStack's router names otherwise."""
+    return {"states": "stepfunctions", "monitoring": "cloudwatch"}.get(service, service)
+
+
+def failure(service: str, action: str, code: str, headers: dict[str, str], request_id: str) -> Response:
+    """An error of that code in the wire format of the service."""
+    message = f"asked for by a fault: {code}"
+    _, answer_headers, body = iam_actions.access_denied_response(
+        service, action, "", request_id, error_code=code, message=message, headers=headers
+    )
+    is_ours = code.startswith(("Internal", "ServiceUnavailable"))
+    status = SERVER_ERROR if is_ours else 503 if code == "SlowDown" else 429 if service == "lambda" else BAD_REQUEST
+    return status, answer_headers, body
+
+
+def error_code(response: Response) -> str | None:
+    """The error code of an answer, None of a success."""
+    status, headers, body = response
+    if status < BAD_REQUEST:
+        return None
+    typed = headers.get("x-amzn-errortype", "").partition(":")[0]
+    found = ERROR_CODE.search(body) if isinstance(body, bytes) else None
+    return typed or (next(filter(None, found.groups())).decode() if found else str(status))
+
+
+def write(record: dict[str, Any]) -> None:
+    """Append one line."""
+    with _write_lock, log_path().open("a") as log:
+        log.write(json.dumps(record) + "\n")

@@ -1,0 +1,365 @@
+"""The table of resource types that MiniStack lacks, or makes without asking the service, read by ``cloudformation``."""
+
+import uuid
+from typing import Any
+
+from ministack.services import eventbridge
+from ministack.services.cloudformation import provisioners
+
+from sandbox.engine import global_tables
+from sandbox.engine.clients import client
+from sandbox.engine.cloudformation import Properties, Type, wait_for
+
+# RDS
+
+
+def database(properties: Properties) -> Properties:
+    """Parameters of ``CreateDBInstance`` from the properties of ``AWS::RDS::DBInstance``."""
+    secret = properties.pop("MasterUserSecret", None) or {}
+    if key := secret.get("KmsKeyId"):
+        properties["MasterUserSecretKmsKeyId"] = key
+    return properties
+
+
+def await_database(identifier: str) -> Any:  # noqa: ANN401
+    """Wait until an instance is available; returns its description."""
+    rds = client("rds")
+    return wait_for(
+        lambda: rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0],
+        lambda found: found["DBInstanceStatus"] == "available",
+        identifier,
+    )
+
+
+class Database(Type):
+    """An instance: created, restored from a snapshot, or made a read replica, as the properties say."""
+
+    def on_create(self, logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+        """Make one and wait until it is available."""
+        operation = "create_db_instance"
+        if properties.get("DBSnapshotIdentifier"):
+            operation = "restore_db_instance_from_db_snapshot"
+        elif properties.get("SourceDBInstanceIdentifier"):
+            operation = "create_db_instance_read_replica"
+        return self._apply(operation, self._named(logical_id, properties, stack))
+
+    def on_update(self, physical_id: str, old: Properties, new: Properties, stack: str) -> tuple[str, Properties]:
+        """Modify the instance by what has changed, at once."""
+        del stack
+        changed = {key: value for key, value in new.items() if old.get(key) != value and key != "Tags"}
+        return self._apply(
+            "modify_db_instance", {**changed, "DBInstanceIdentifier": physical_id, "ApplyImmediately": True}
+        )
+
+
+DATABASE = Database(
+    "rds",
+    "create_db_instance",
+    "DBInstance.DBInstanceIdentifier",
+    {
+        "Endpoint.Address": "Endpoint.Address",
+        "Endpoint.Port": lambda answer, _: str(answer["Endpoint"]["Port"]),
+        "Endpoint.HostedZoneId": lambda answer, _: answer["Endpoint"].get("HostedZoneId", ""),
+        "DBInstanceArn": "DBInstanceArn",
+        "DbiResourceId": "DbiResourceId",
+        "MasterUserSecret.SecretArn": lambda answer, _: (answer.get("MasterUserSecret") or {}).get("SecretArn", ""),
+    },
+    delete=(
+        "delete_db_instance",
+        lambda identifier, _: {"DBInstanceIdentifier": identifier, "SkipFinalSnapshot": True},
+    ),
+    rename={"VPCSecurityGroups": "VpcSecurityGroupIds"},
+    prepare=database,
+    name="DBInstanceIdentifier",
+    ready=await_database,
+)
+
+
+def proxy_targets(properties: Properties) -> Properties:
+    """Set the pool of a proxy's default group, then answer with the parameters that register its targets."""
+    pool = properties.get("ConnectionPoolConfigurationInfo")
+    if pool:
+        client("rds").modify_db_proxy_target_group(
+            DBProxyName=properties["DBProxyName"],
+            TargetGroupName=properties["TargetGroupName"],
+            ConnectionPoolConfig=pool,
+        )
+    return properties
+
+
+def target_group_arn(_answer: object, parameters: Properties) -> str:
+    """The ARN of a proxy's target group."""
+    found = client("rds").describe_db_proxy_target_groups(DBProxyName=parameters["DBProxyName"])
+    return str(found["TargetGroups"][0]["TargetGroupArn"])
+
+
+# EC2
+
+
+def security_group_rule(direction: str) -> Type:
+    """A rule of a security group as a resource of its own."""
+
+    def prepare(properties: Properties) -> Properties:
+        permission = {key: properties[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in properties}
+        about = {"Description": properties["Description"]} if "Description" in properties else {}
+        if peer := properties.get("SourceSecurityGroupId") or properties.get("DestinationSecurityGroupId"):
+            permission["UserIdGroupPairs"] = [{"GroupId": peer, **about}]
+        if cidr := properties.get("CidrIp"):
+            permission["IpRanges"] = [{"CidrIp": cidr, **about}]
+        prefixes = properties.get("SourcePrefixListId") or properties.get("DestinationPrefixListId")
+        if prefixes:
+            permission["PrefixListIds"] = [{"PrefixListId": prefixes, **about}]
+        return {"GroupId": properties["GroupId"], "IpPermissions": [permission]}
+
+    return Type(
+        "ec2",
+        f"authorize_security_group_{direction}",
+        lambda answer, _: (answer.get("SecurityGroupRules") or [{}])[0].get("SecurityGroupRuleId", f"sgr-{uuid.uuid4().hex[:17]}"),
+        delete=(f"revoke_security_group_{direction}", lambda _, properties: prepare(properties)),
+        prepare=prepare,
+    )
+
+
+def flow_log(properties: Properties) -> Properties:
+    """Parameters of ``CreateFlowLogs``, which takes many resources, from the properties, which name one."""
+    resource = properties.pop("ResourceId")
+    properties.pop("Tags", None)
+    return {**properties, "ResourceIds": [resource]}
+
+
+# EventBridge
+
+
+def put_bus_statement(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Properties]:
+    """Add a statement to a bus's policy, or replace the one of that id."""
+    bus = (properties.get("EventBusName") or "default").rpartition("/")[2]
+    statement = properties.get("Statement") or {
+        "Effect": "Allow",
+        "Principal": properties.get("Principal"),
+        "Action": properties.get("Action"),
+        "Resource": f"arn:aws:events:{eventbridge.get_region()}:{eventbridge.get_account_id()}:event-bus/{bus}",
+        **({"Condition": properties["Condition"]} if "Condition" in properties else {}),
+    }
+    policy = eventbridge._event_bus_policies.get(bus) or {"Version": "2012-10-17", "Statement": []}
+    sid = properties["StatementId"]
+    others = [old for old in policy["Statement"] if old.get("Sid") != sid]
+    eventbridge._event_bus_policies[bus] = {**policy, "Statement": [*others, {**statement, "Sid": sid}]}
+    return f"{bus}|{sid}", {}
+
+
+def delete_bus_statement(physical_id: str, _properties: Properties) -> None:
+    """Take a statement out of a bus's policy."""
+    bus, _, sid = physical_id.partition("|")
+    policy = eventbridge._event_bus_policies.get(bus)
+    if policy:
+        policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Sid") != sid]
+
+
+# Route 53
+
+
+def record_sets(action: str) -> Any:  # noqa: ANN401
+    """Parameters of a change of all record sets of a group."""
+
+    def prepare(properties: Properties) -> Properties:
+        changes = [{"Action": action, "ResourceRecordSet": record_set(one)} for one in properties["RecordSets"]]
+        return {"HostedZoneId": properties["HostedZoneId"], "ChangeBatch": {"Changes": changes}}
+
+    return prepare
+
+
+def record_set(properties: Properties) -> Properties:
+    """A record set as the API writes it."""
+    values = [{"Value": value} for value in properties.get("ResourceRecords", [])]
+    return {**properties, **({"ResourceRecords": values} if values else {})}
+
+
+# VPC: MiniStack's type, which forgets an attribute
+
+
+def create_vpc(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+    """MiniStack's VPC, with the attribute ``CidrBlock``."""
+    physical_id, attributes = provisioners._ec2_vpc_create(logical_id, properties, stack)
+    return physical_id, {**attributes, "CidrBlock": properties.get("CidrBlock")}
+
+
+TYPES: dict[str, Any] = {
+    "AWS::Budgets::Budget": Type(
+        "budgets",
+        "create_budget",
+        lambda _, parameters: parameters["Budget"]["BudgetName"],
+        prepare=lambda properties: {"AccountId": eventbridge.get_account_id(), **properties},
+        delete=(
+            "delete_budget",
+            lambda name, _: {"AccountId": eventbridge.get_account_id(), "BudgetName": name},
+        ),
+    ),
+    "AWS::CloudWatch::CompositeAlarm": Type(
+        "cloudwatch",
+        "put_composite_alarm",
+        lambda _, parameters: parameters["AlarmName"],
+        {"Arn": lambda _, parameters: composite_alarm_arn(parameters["AlarmName"])},
+        delete=("delete_alarms", lambda name, _: {"AlarmNames": [name]}),
+        idempotent=True,
+        name="AlarmName",
+    ),
+    "AWS::DynamoDB::GlobalTable": {
+        **provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::GlobalTable"],
+        "create": global_tables.create,
+        "update": global_tables.update,
+        "delete": global_tables.delete,
+    },
+    "AWS::EC2::FlowLog": Type(
+        "ec2",
+        "create_flow_logs",
+        "FlowLogIds.0",
+        {"Id": "FlowLogIds.0"},
+        delete=("delete_flow_logs", lambda identifier, _: {"FlowLogIds": [identifier]}),
+        prepare=flow_log,
+    ),
+    "AWS::EC2::SecurityGroupEgress": security_group_rule("egress"),
+    "AWS::EC2::SecurityGroupIngress": security_group_rule("ingress"),
+    "AWS::Events::Archive": Type(
+        "events",
+        "create_archive",
+        lambda _, parameters: parameters["ArchiveName"],
+        {"Arn": "ArchiveArn", "ArchiveName": lambda _, parameters: parameters["ArchiveName"]},
+        delete=("delete_archive", lambda name, _: {"ArchiveName": name}),
+        rename={"SourceArn": "EventSourceArn"},
+        name="ArchiveName",
+    ),
+    "AWS::Events::EventBusPolicy": {
+        "create": put_bus_statement,
+        "update": lambda _id, _old, new, stack: put_bus_statement("", new, stack),
+        "delete": delete_bus_statement,
+    },
+    "AWS::IAM::RolePolicy": Type(
+        "iam",
+        "put_role_policy",
+        lambda _, parameters: f"{parameters['PolicyName']}|{parameters['RoleName']}",
+        delete=(
+            "delete_role_policy",
+            lambda _, properties: {key: properties[key] for key in ("RoleName", "PolicyName")},
+        ),
+        idempotent=True,
+    ),
+    "AWS::RDS::DBInstance": DATABASE,
+    "AWS::RDS::DBProxy": Type(
+        "rds",
+        "create_db_proxy",
+        "DBProxy.DBProxyName",
+        {
+            "Endpoint": "DBProxy.Endpoint",
+            "DBProxyArn": "DBProxy.DBProxyArn",
+            "VpcId": lambda answer, _: answer["DBProxy"].get("VpcId", ""),
+        },
+        delete=("delete_db_proxy", lambda name, _: {"DBProxyName": name}),
+        update="modify_db_proxy",
+    ),
+    "AWS::RDS::DBProxyTargetGroup": Type(
+        "rds",
+        "register_db_proxy_targets",
+        lambda _, parameters: target_group_arn(None, parameters),
+        {"TargetGroupArn": target_group_arn},
+        delete=(
+            "deregister_db_proxy_targets",
+            lambda _, properties: {
+                key: properties[key]
+                for key in ("DBProxyName", "TargetGroupName", "DBInstanceIdentifiers")
+                if key in properties
+            },
+        ),
+        prepare=proxy_targets,
+    ),
+    "AWS::RDS::EventSubscription": Type(
+        "rds",
+        "create_event_subscription",
+        lambda _, parameters: parameters["SubscriptionName"],
+        delete=("delete_event_subscription", lambda name, _: {"SubscriptionName": name}),
+        name="SubscriptionName",
+    ),
+    "AWS::RDS::OptionGroup": Type(
+        "rds",
+        "create_option_group",
+        "OptionGroup.OptionGroupName",
+        delete=("delete_option_group", lambda name, _: {"OptionGroupName": name}),
+        prepare=lambda properties: {
+            key: value for key, value in properties.items() if key != "OptionConfigurations"
+        },
+        name="OptionGroupName",
+    ),
+    "AWS::Route53::HealthCheck": Type(
+        "route53",
+        "create_health_check",
+        "HealthCheck.Id",
+        {"HealthCheckId": "HealthCheck.Id"},
+        delete=("delete_health_check", lambda identifier, _: {"HealthCheckId": identifier}),
+        prepare=lambda properties: {**properties, "CallerReference": str(uuid.uuid4())},
+    ),
+    "AWS::Route53::RecordSetGroup": Type(
+        "route53",
+        "change_resource_record_sets",
+        lambda _, parameters: f"group-{parameters['HostedZoneId']}",
+        delete=("change_resource_record_sets", lambda _, properties: record_sets("DELETE")(properties)),
+        idempotent=True,
+        prepare=record_sets("UPSERT"),
+    ),
+    "AWS::SecretsManager::ResourcePolicy": Type(
+        "secretsmanager",
+        "put_resource_policy",
+        "ARN",
+        delete=("delete_resource_policy", lambda arn, _: {"SecretId": arn}),
+        idempotent=True,
+    ),
+    "AWS::SecretsManager::RotationSchedule": Type("secretsmanager", "rotate_secret", "ARN", idempotent=True),
+    "AWS::StepFunctions::StateMachineAlias": Type(
+        "stepfunctions",
+        "create_state_machine_alias",
+        "stateMachineAliasArn",
+        {"Arn": "stateMachineAliasArn"},
+        delete=("delete_state_machine_alias", lambda arn, _: {"stateMachineAliasArn": arn}),
+        prepare=lambda properties: {
+            **properties,
+            "RoutingConfiguration": properties.get("RoutingConfiguration")
+            or [{"StateMachineVersionArn": properties["DeploymentPreference"]["StateMachineVersionArn"], "Weight": 100}],
+        },
+        name="Name",
+    ),
+    "AWS::StepFunctions::StateMachineVersion": Type(
+        "stepfunctions",
+        "publish_state_machine_version",
+        "stateMachineVersionArn",
+        {"Arn": "stateMachineVersionArn"},
+        delete=("delete_state_machine_version", lambda arn, _: {"stateMachineVersionArn": arn}),
+    ),
+    "AWS::EC2::VPC": {**provisioners._RESOURCE_HANDLERS["AWS::EC2::VPC"], "create": create_vpc},
+    "AWS::WAFv2::LoggingConfiguration": Type(
+        "wafv2",
+        "put_logging_configuration",
+        lambda _, parameters: parameters["ResourceArn"],
+        delete=("delete_logging_configuration", lambda arn, _: {"ResourceArn": arn}),
+        idempotent=True,
+        prepare=lambda properties: {
+            "LoggingConfiguration": properties,
+            "ResourceArn": properties["ResourceArn"],
+        },
+    ),
+    "AWS::WAFv2::WebACLAssociation": Type(
+        "wafv2",
+        "associate_web_acl",
+        lambda _, parameters: f"{parameters['WebACLArn']}|{parameters['ResourceArn']}",
+        delete=(
+            "disassociate_web_acl",
+            lambda _, properties: {"ResourceArn": properties["ResourceArn"]},
+        ),
+        idempotent=True,
+    ),
+}
+
+
+def composite_alarm_arn(name: str) -> str:
+    """The ARN of a composite alarm."""
+    found = client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])
+    return str(found["CompositeAlarms"][0]["AlarmArn"])
+
+

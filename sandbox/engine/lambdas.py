@@ -1,0 +1,161 @@
+"""Lambda: exception names, warm workers, a clean environment, and asynchronous invocations with their destinations."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.arn import parse_arn
+from ministack.core.concurrency import spawn_background
+from ministack.core.responses import new_uuid, request_scope
+from ministack.services import lambda_svc
+
+from sandbox.engine.clients import client
+from sandbox.engine.patching import replace
+from sandbox.engine.permissions import session_of
+
+WORKER = (Path(__file__).parent / "lambda_worker.py").read_text()
+RETRY_SECONDS = (60, 120)  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+TIMED_OUT = "Task timed out after"
+logger = logging.getLogger("holdfast.lambda")
+
+_original: dict[str, Any] = {}
+
+
+def install() -> None:
+    """Replace the worker's program, the reading of its answers, and asynchronous invocation."""
+    _original["detect"] = replace(lambda_runtime, "_detect_runtime_binary", detect_runtime, "222e200df2c0")
+    replace(lambda_svc, "_execute_function_warm", execute, "62b9218bef5b")
+    replace(lambda_svc, "invoke_async_with_retry", invoke_asynchronously, "289fe4d3cbd4")
+
+
+def detect_runtime(runtime: str) -> tuple[str, str]:
+    """Run every Python runtime on this interpreter with our worker; other runtimes as before."""
+    if runtime.startswith("python"):
+        return sys.executable, WORKER
+    return _original["detect"](runtime)  # type: ignore[no-any-return]
+
+
+def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
+    """Run one invocation on a warm worker.
+
+    AWS answers the exception's class as ``errorType`` and keeps the process
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html); MiniStack answered ``Runtime.HandlerError`` for
+    all of them and started a new process after each.
+    """
+    config = function.get("config") or function
+    name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
+    if not function.get("code_zip"):
+        return failure("Runtime.InvalidEntrypoint", f"{name} has no code")
+    lambda_svc._ensure_reaper_thread()
+    worker, _ = lambda_runtime.acquire_worker(name, config, function["code_zip"], qualifier=version)
+    try:
+        result = worker.invoke(
+            event,
+            request_id,
+            trace_id=None,
+            invoked_function_arn=config.get("FunctionArn", ""),
+            depth=lambda_svc._invoke_depth.get(),
+            durable={},
+        )
+    except (OSError, RuntimeError) as error:
+        return failure("Runtime.ExitError", str(error))
+    finally:
+        lambda_runtime.release_worker(worker)
+    log = result.get("log", "").strip("\n")
+    if result["status"] != "ok":
+        message = str(result.get("error"))
+        kind = "Sandbox.Timedout" if message.startswith(TIMED_OUT) else "Runtime.ExitError"
+        return failure(kind, message, log)
+    if broken := result.get("failure"):
+        return {"body": broken, "error": True, "function_error": "Unhandled", "log": log}
+    return {"body": result.get("result"), "log": log}
+
+
+def failure(kind: str, message: str, log: str = "") -> dict[str, Any]:
+    """MiniStack's form of an invocation that failed."""
+    return {"body": {"errorType": kind, "errorMessage": message}, "error": True, "log": log}
+
+
+def invoke_asynchronously(function: dict[str, Any], event: object) -> None:
+    """Invoke on a thread, with the retries, destinations and dead letters of an asynchronous invocation."""
+    spawn_background(run_asynchronously, function, event, thread_name="holdfast-lambda-event")
+
+
+def run_asynchronously(function: dict[str, Any], event: object) -> None:
+    """Try, wait and try again, then tell the destination.
+
+    AWS sends the *event* to a dead-letter queue, and an envelope to a destination, on success as well
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html); MiniStack sent the envelope to both,
+    and nothing on success.
+    """
+    config = function.get("config") or function
+    spec = parse_arn(config["FunctionArn"])
+    with request_scope(spec.account_id, spec.region):
+        settings = function.get("event_invoke_config") or function.get("event_invoke_configs", {}).get("$LATEST") or {}
+        attempts = int(settings.get("MaximumRetryAttempts", len(RETRY_SECONDS))) + 1
+        scale = float(os.environ.get("SFN_WAIT_SCALE", "1"))
+        for attempt in range(attempts):
+            if attempt:
+                time.sleep(RETRY_SECONDS[attempt - 1] * scale)
+            result = lambda_svc._execute_function(function, event)
+            if not result.get("error"):
+                break
+        retain(config, settings, event, result, attempts)
+
+
+def retain(
+    config: dict[str, Any], settings: dict[str, Any], event: object, result: dict[str, Any], attempts: int
+) -> None:
+    """Send the record of a finished invocation where the function's configuration says."""
+    failed = bool(result.get("error"))
+    outcome = "OnFailure" if failed else "OnSuccess"
+    request_id = new_uuid()
+    destination = ((settings.get("DestinationConfig") or {}).get(outcome) or {}).get("Destination")
+    if destination:
+        envelope = {
+            "version": "1.0",
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+            "requestContext": {
+                "requestId": request_id,
+                "functionArn": config["FunctionArn"],
+                "condition": "RetriesExhausted" if failed else "Success",
+                "approximateInvokeCount": attempts,
+            },
+            "requestPayload": event,
+            "responseContext": {"statusCode": 200, "executedVersion": config.get("Version", "$LATEST")},
+            "responsePayload": result.get("body"),
+        }
+        if failed:
+            envelope["responseContext"]["functionError"] = "Unhandled"
+        send(config, destination, json.dumps(envelope), {})
+    dead_letters = (config.get("DeadLetterConfig") or {}).get("TargetArn")
+    if failed and dead_letters:
+        message = str((result.get("body") or {}).get("errorMessage", ""))
+        attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": message[:1024] or "-"}
+        send(config, dead_letters, json.dumps(event), attributes)
+
+
+def send(config: dict[str, Any], target: str, body: str, attributes: dict[str, str]) -> None:
+    """Send a message to a queue, topic, bus or function with the permissions of the function's role."""
+    role = session_of(config.get("Role", ""), config.get("FunctionName", "function"))
+    spec = parse_arn(target)
+    typed = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
+    try:
+        if spec.service == "sqs":
+            sqs = client("sqs", credentials=role)
+            url = client("sqs").get_queue_url(QueueName=spec.resource)["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
+        elif spec.service == "sns":
+            client("sns", credentials=role).publish(TopicArn=target, Message=body, MessageAttributes=typed)
+        elif spec.service == "lambda":
+            client("lambda", credentials=role).invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
+        else:
+            entry = {"Source": "lambda", "DetailType": "Lambda Function Invocation Result", "Detail": body}
+            client("events", credentials=role).put_events(Entries=[{**entry, "EventBusName": target}])
+    except Exception:
+        logger.exception("%s: record of an asynchronous invocation lost, not delivered to %s", config["FunctionArn"], target)

@@ -1,0 +1,64 @@
+"""RDS's events: on the default bus, and in ``DescribeEvents``.
+
+AWS sends them best effort: late, doubled or not at all
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloudwatch-events.html); the fault ``rds_events`` makes each
+of these happen. Messages: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
+"""
+
+import contextvars
+import threading
+import time
+
+from ministack.core.responses import new_uuid
+from ministack.services import rds
+
+from sandbox.engine import events, faults
+from sandbox.engine.rds.common import Record, now, operation_seconds
+
+LATE = 3.0  # seconds, or five times as long as an operation takes: after everybody has looked
+
+
+def of_snapshot(snapshot: Record, event: str, category: str, message: str) -> None:
+    """Announce something about a snapshot; an export's events bear the snapshot's name too."""
+    _announce("SNAPSHOT", snapshot["DBSnapshotIdentifier"], snapshot["DBSnapshotArn"], event, category, message)
+
+
+def of_instance(instance: Record, event: str, category: str, message: str) -> None:
+    """Announce something about an instance."""
+    _announce("DB_INSTANCE", instance["DBInstanceIdentifier"], instance["DBInstanceArn"], event, category, message)
+
+
+DETAIL_TYPES = {"SNAPSHOT": "RDS DB Snapshot Event", "DB_INSTANCE": "RDS DB Instance Event"}
+DESCRIBED_AS = {"SNAPSHOT": "db-snapshot", "DB_INSTANCE": "db-instance"}
+
+
+def _announce(kind: str, name: str, arn: str, event: str, category: str, message: str) -> None:
+    rds._events[new_uuid()] = {
+        "SourceIdentifier": name,
+        "SourceType": DESCRIBED_AS[kind],
+        "SourceArn": arn,
+        "Message": message,
+        "Date": time.time(),
+        "EventCategories": [category],
+    }
+    detail = {
+        "EventCategories": [category],
+        "SourceType": kind,
+        "SourceArn": arn,
+        "Date": now(),
+        "Message": message,
+        "SourceIdentifier": name,
+        "EventID": event,
+    }
+    fault = (faults.get("rds_events") or {}).get(event)
+    if fault == "drop":
+        return
+    if fault == "late":
+        context = contextvars.copy_context()
+        delay = max(LATE, 5 * operation_seconds())
+        timer = threading.Timer(delay, context.run, (events.emit, "aws.rds", DETAIL_TYPES[kind], detail, [arn]))
+        timer.daemon = True
+        timer.start()
+        return
+    for _ in range(2 if fault == "double" else 1):
+        events.emit("aws.rds", DETAIL_TYPES[kind], detail, [arn])
