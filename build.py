@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blueprints import emit, packaging
 from blueprints.rebuild import Memory
-from blueprints.request import Request
+from blueprints.request import Request, arguments
 from blueprints.validation import SettingsError
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def templates(settings: Settings) -> dict[str, Template]:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 ``--check`` found differences, 2 what was asked for can't be emitted."""
-    args = _arguments(argv)
+    args = arguments(argv)
     request = Request(args.stage, args.settings)
     gc.disable()  # what is built is kept until the end
     emit.defer("cfn_flip")
@@ -87,23 +86,13 @@ def main(argv: list[str] | None = None) -> int:
             done = emit.check(OUTPUTS, STACKS, request)
         else:
             done = emit.emit(OUTPUTS, STACKS, request, Memory(MEMORY, OUTPUTS))
-    except SettingsError as error:
+    except (SettingsError, packaging.PackagingError) as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2
     finally:
         gc.enable()
     print("\n".join(done) or "nothing to do: outputs/ holds what the code emits")
     return 1 if args.check and done else 0
-
-
-def _arguments(argv: list[str] | None) -> Namespace:
-    parser = ArgumentParser(prog="build.py", description=__doc__)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stage", help="production, staging or sandbox; default: all")
-    which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if outputs/ differs")
-    parser.add_argument("--package", type=Path, metavar="DIRECTORY", help="only make the functions' archive, there")
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

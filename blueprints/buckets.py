@@ -43,14 +43,10 @@ def bucket(  # noqa: PLR0913 (what differs between buckets)
     replication: s3.ReplicationConfiguration | AWSHelperFn | None = None,
     statements: Sequence[Statement] = (),
 ) -> s3.Bucket:
-    """Add the bucket ``{prefix}-{purpose}-{region}-{account}`` and its policy.
+    """Add the bucket ``{prefix}-{purpose}-{region}-{account}``, encrypted under *key* (ARN), and its policy.
 
-    Args:
-        key: ARN of the key that encrypts it.
-        access_logs: Bucket of :func:`access_log_bucket`.
-        kept: Age at which the lifecycle deletes an object, or nothing: somebody else decides.
-        noncurrent_kept: Time that an overwritten or deleted version can still be fetched back.
-        statements: What the bucket's policy says beyond "only over TLS".
+    The lifecycle deletes an object at the age *kept*, or never if somebody else decides that; an overwritten or deleted
+    version can be fetched back for *noncurrent_kept*. *statements* are what the policy says beyond "only over TLS".
     """
     options: dict[str, object] = {}
     if lock:

@@ -126,8 +126,8 @@ def _no_destruction_by_us(settings: Settings) -> Statement:
 
 
 def _events_to_queues() -> Statement:
-    # An EventBridge rule sends to an encrypted queue, or to its dead letters, in EventBridge's own name. Only for queues
-    # of this account; from whom, says the queue's policy.
+    # An EventBridge rule sends to an encrypted queue, or to its dead letters, in EventBridge's own name. Only for
+    # queues of this account; from whom, says the queue's policy.
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     return _serve("AllowEventsToQueues", ["events"], ArnLike("kms:EncryptionContext:aws:sqs:arn", arns.arn("sqs", "*")))
 

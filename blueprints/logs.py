@@ -20,6 +20,8 @@ def log_group(  # noqa: PLR0913 (what differs between log groups)
         logs.LogGroup(
             title,
             LogGroupName=name,
+            DeletionPolicy="Delete",  # its name is fixed: what stays behind would be in the way of the next deployment
+            UpdateReplacePolicy="Delete",
             RetentionInDays=settings.log_retention,
             KmsKeyId=keys.logs_key,
             **only,

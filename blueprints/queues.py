@@ -67,7 +67,12 @@ def dead_letters(
 
 
 def _at_rest(keys: KeysOutputs) -> dict[str, object]:
-    return {"KmsMasterKeyId": keys.data_key, "KmsDataKeyReusePeriodSeconds": _seconds(KEY_REUSE)}
+    return {
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "KmsMasterKeyId": keys.data_key,
+        "KmsDataKeyReusePeriodSeconds": _seconds(KEY_REUSE),
+    }
 
 
 def _access(t: Template, queue: sqs.Queue, senders: Sequence[Sender]) -> None:

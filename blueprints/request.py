@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,3 +56,14 @@ class Request:
             known = ", ".join(name.lower() for name in PROFILES)
             raise SettingsError(f'--stage = "{self.stage}": use {known}, or name a file of your own with --settings')
         return [PROFILES[self.stage.upper()]]
+
+
+def arguments(argv: Sequence[str] | None) -> Namespace:
+    """The command line of ``build.py``, parsed."""
+    parser = ArgumentParser(prog="build.py", description="Emit every template and state machine to outputs/.")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--stage", help="production, staging or sandbox; default: all of them")
+    which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if outputs/ differs")
+    parser.add_argument("--package", type=Path, metavar="DIRECTORY", help="only make the functions' archive, there")
+    return parser.parse_args(argv)
