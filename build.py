@@ -40,37 +40,27 @@ def _storage(s: Settings) -> Template:
     return storage.blueprint(s, outputs.KeysOutputs.imported(s))
 
 
-def _database(s: Settings) -> Template:
+def _database(s: Settings) -> Template | None:
     from blueprints import database, outputs
 
-    return database.blueprint(s, outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s))
-
-
-def _backup(s: Settings) -> Template:
-    from blueprints import backup, outputs
-
-    return backup.blueprint(
-        s,
-        outputs.KeysOutputs.imported(s),
-        outputs.NetworkOutputs.imported(s),
-        outputs.StorageOutputs.imported(s),
-    )
+    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s)
+    return database.blueprint(s, *inputs) if s.database else None
 
 
 # In the order they must be deployed. A stack's modules are imported only when it is built.
-STACKS: dict[str, Callable[[Settings], Template]] = {
+STACKS: dict[str, Callable[[Settings], Template | None]] = {
     "keys": _keys,
     "network": _network,
     "storage": _storage,
     "database": _database,
-    "backup": _backup,
 }
 
 
 def templates(settings: Settings) -> dict[str, Template]:
     """Every stack of one deployment, in the order they must be deployed."""
     emit.defer("cfn_flip")
-    return {stack: blueprint(settings) for stack, blueprint in STACKS.items()}
+    built = {stack: blueprint(settings) for stack, blueprint in STACKS.items()}
+    return {stack: template for stack, template in built.items() if template}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Templates as files: ``<stage>/<stack>.json`` below ``outputs/`` and, for each state machine, ``<stage>/<name>.asl.json``."""
+"""Templates as files: ``outputs/<stage>/<stack>.json``, and ``outputs/<stage>/<machine>.asl.json`` for machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blueprints.rebuild import Memory, fingerprints
+from blueprints.rebuild import ROOT, Memory, fingerprints
 from blueprints.request import Request
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from blueprints.settings import Settings
 
-    Stacks = Mapping[str, Callable[[Settings], Template]]
+    Stacks = Mapping[str, Callable[[Settings], Template | None]]  # None: this deployment does without
 
 LINE = 100  # characters; a list or object this short stands on one line
 
@@ -39,10 +39,13 @@ def defer(*names: str) -> None:
             spec.loader.exec_module(module)
 
 
-def texts(settings: Settings, stack: str, template: Mapping[str, Any]) -> Files:
+def texts(settings: Settings, stack: str, template: Template | None) -> Files:
     """Text of every file that follows from *template*: its own, and the definition of each state machine in it."""
-    files = {f"{settings.stage}/{stack}.json": indented(template) + "\n"}
-    for resource in template["Resources"].values():
+    if template is None:
+        return {}
+    content = template.to_dict()
+    files = {f"{settings.stage}/{stack}.json": indented(content) + "\n"}
+    for resource in content["Resources"].values():
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             properties = resource["Properties"]
             machine = properties["StateMachineName"].removeprefix(f"{settings.prefix}-")
@@ -67,13 +70,13 @@ def indented(node: Any, margin: str = "\n") -> str:
     return f"{opening}{inner}{f',{inner}'.join(parts)}{margin}{closing}"
 
 
-def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory) -> list[str]:
+def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, sources: Path = ROOT) -> list[str]:
     """Bring the files of *request* below *outputs* up to date; the answer says what was done to which.
 
     Raises:
         SettingsError: the request names no settings, or wrong ones; nothing was written.
     """
-    inputs = fingerprints(stacks, request.content())
+    inputs = fingerprints(stacks, request.content(), root=sources)
     if memory.nothing_changed(request.name, inputs):
         return []
     done, built = [], {}
@@ -84,7 +87,7 @@ def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory) -> lis
             if memory.holds(request.name, key, inputs[stack]):
                 names = memory.files(request.name, key)
             else:
-                files = texts(settings, stack, blueprint(settings).to_dict())
+                files = texts(settings, stack, blueprint(settings))
                 done += [f"wrote: {name}" for name in _write(outputs, files)]
                 names = list(files)
             built[key] = (inputs[stack], names)
@@ -106,7 +109,7 @@ def check(outputs: Path, stacks: Stacks, request: Request) -> list[str]:
     for settings in request.deployments():
         wanted: Files = {}
         for stack, blueprint in stacks.items():
-            wanted |= texts(settings, stack, blueprint(settings).to_dict())
+            wanted |= texts(settings, stack, blueprint(settings))
         found += [f"{fault}: {name}" for name, text in wanted.items() if (fault := _fault(outputs / name, text))]
         found += [f"superfluous: {name}" for name in superfluous(outputs, settings.stage, wanted)]
     return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from awacs.aws import Statement
+import awacs.ec2
+import awacs.sqs
+from awacs.aws import ArnEquals, Statement
 from troposphere import AWSHelperFn, Template, awslambda, sqs
 
 from blueprints import arns, artifacts, permissions, queues
-from blueprints.iam import role
+from blueprints.iam import allow, deny, role, unscoped
 from blueprints.logs import log_group
 from blueprints.outputs import KeysOutputs, NetworkOutputs
 from blueprints.settings import Settings
@@ -46,11 +48,11 @@ def function(  # noqa: PLR0913 (what differs between functions)
     own = [
         permissions.write_logs(group.get_att("Arn")),
         permissions.write_traces(),
-        permissions.send_dead_letters(dead.get_att("Arn")),
+        allow("SendDeadLetters", [awacs.sqs.SendMessage], [dead.get_att("Arn")]),
         permissions.use_key("EncryptDeadLetters", keys.data_key, "sqs"),
     ]
     if vpc:
-        own += [permissions.join_network(), permissions.no_network_changes_by(arns.function(settings, module))]
+        own += _network_permissions(arns.function(settings, module))
     network = {} if vpc is None else {"VpcConfig": _inside(vpc)}
     made = t.add_resource(
         awslambda.Function(
@@ -83,6 +85,23 @@ def _dead_letters(t: Template, keys: KeysOutputs) -> sqs.Queue:
     """One queue for all functions of a stack: what a service invoked asynchronously and nobody could handle."""
     existing: sqs.Queue | None = t.resources.get(DEAD_LETTERS)
     return existing or queues.dead_letters(t, keys, DEAD_LETTERS)
+
+
+def _network_permissions(function: AWSHelperFn) -> list[Statement]:
+    """Lambda itself may place the function into our subnets; the function's code may not touch the network."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    actions = [
+        awacs.ec2.CreateNetworkInterface,
+        awacs.ec2.DescribeNetworkInterfaces,
+        awacs.ec2.DescribeSubnets,
+        awacs.ec2.DeleteNetworkInterface,
+        awacs.ec2.AssignPrivateIpAddresses,
+        awacs.ec2.UnassignPrivateIpAddresses,
+    ]
+    return [
+        unscoped("JoinNetwork", actions, "Lambda checks these on every interface when it places the function"),
+        deny("DenyNetworkToCode", actions, ["*"], ArnEquals("lambda:SourceFunctionArn", function)),
+    ]
 
 
 def _inside(vpc: NetworkOutputs) -> awslambda.VPCConfig:

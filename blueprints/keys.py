@@ -26,9 +26,18 @@ from troposphere import AccountId, Sub, Template, kms
 from blueprints import arns, iam
 from blueprints.outputs import KeysOutputs
 from blueprints.settings import Settings
+from blueprints.suppressions import accept
 
 DELETION_WINDOW = 30  # days, the longest; what a lost key has encrypted is lost for ever
 THIS_KEY = ["*"]  # in a key policy, "*" is the key that bears the policy
+ENCRYPT_AND_DECRYPT = (
+    awacs.kms.Encrypt,
+    awacs.kms.Decrypt,
+    awacs.kms.ReEncryptFrom,
+    awacs.kms.ReEncryptTo,
+    awacs.kms.GenerateDataKey,
+    awacs.kms.GenerateDataKeyWithoutPlaintext,
+)
 
 
 def blueprint(settings: Settings) -> Template:
@@ -44,6 +53,14 @@ def blueprint(settings: Settings) -> Template:
         _messages_to_topics(),
         *_event_bus(settings),
         _log_delivery(),
+        _ledger(settings),
+    )
+    accept(
+        data,
+        "checkov",
+        "CKV_AWS_33",
+        "the ledger's statement is for any principal, but only this account's pipeline roles, through DynamoDB, for one"
+        " table; the form that AWS documents",
     )
     backups = _key(t, settings, "backups", "exports, the vault and the snapshots of the recovery region")
     logs = _key(t, settings, "logs", "log groups", _log_groups(settings))
@@ -171,6 +188,30 @@ def _log_delivery() -> Statement:
     )
 
 
+def _ledger(settings: Settings) -> Statement:
+    # Who may use a table must be able to use its key, through DynamoDB; said here once and not in every role.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    return Statement(
+        Sid="AllowLedgerThroughDynamoDb",
+        Effect=Allow,
+        Principal=Principal("*"),
+        Action=[*ENCRYPT_AND_DECRYPT, awacs.kms.DescribeKey],
+        Resource=THIS_KEY,
+        Condition=Condition(
+            [
+                StringEquals(
+                    {
+                        "kms:CallerAccount": AccountId,
+                        "kms:ViaService": Sub(f"dynamodb.{arns.HERE}.amazonaws.com"),
+                        "kms:EncryptionContext:aws:dynamodb:tableName": settings.name("ledger"),
+                    }
+                ),
+                ArnLike("aws:PrincipalArn", arns.own_roles(settings)),
+            ]
+        ),
+    )
+
+
 def _log_groups(settings: Settings) -> Statement:
     # Only the deployment's own log groups: each has the prefix in its name.
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
@@ -178,15 +219,7 @@ def _log_groups(settings: Settings) -> Statement:
         Sid="AllowLogGroups",
         Effect=Allow,
         Principal=Principal("Service", [Sub(f"logs.{arns.HERE}.amazonaws.com")]),
-        Action=[
-            awacs.kms.Encrypt,
-            awacs.kms.Decrypt,
-            awacs.kms.ReEncryptFrom,
-            awacs.kms.ReEncryptTo,
-            awacs.kms.GenerateDataKey,
-            awacs.kms.GenerateDataKeyWithoutPlaintext,
-            awacs.kms.DescribeKey,
-        ],
+        Action=[*ENCRYPT_AND_DECRYPT, awacs.kms.DescribeKey],
         Resource=THIS_KEY,
         Condition=Condition(
             ArnLike("kms:EncryptionContext:aws:logs:arn", arns.arn("logs", f"log-group:*{settings.prefix}*"))

@@ -23,8 +23,8 @@ CERTIFICATES = Path("handlers/certificates/rds.pem")
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
 PERMISSIONS = 0o100644  # a file that everybody may read: Lambda runs functions as another user
 
-# Left out of the dependencies: what only people and tools read, and parts of Powertools that can't work, since they need
-# pydantic (the parser, Swagger's pages), fastjsonschema or a Kafka client, which we don't ship.
+# Left out of the dependencies: what only people and tools read, and parts of Powertools that can't work, since they
+# need pydantic (the parser, Swagger's pages), fastjsonschema or a Kafka client, which we don't ship.
 UNREAD = (".pyi", ".typed", ".pyc", ".md", ".txt", ".rst", ".js", ".css")
 UNREAD_FOLDERS = ("bin", "tests", "__pycache__")
 UNUSABLE = tuple(f"aws_lambda_powertools/utilities/{part}" for part in ("parser", "validation", "kafka"))
@@ -35,17 +35,18 @@ class PackagingError(Exception):
     """The archive can't be made; the message says why and what to do."""
 
 
-def package(directory: Path, certificates: bytes | None = None, cache: Path = CACHE) -> Path:
+def package(directory: Path, certificates: bytes | None = None, cache: Path | None = None) -> Path:
     """Path of the archive in *directory*, under the name that the templates expect.
 
     Args:
         directory: Where it goes; made if need be.
         certificates: Certificate authorities to trust instead of Amazon's (the local run has its own).
-        cache: Keeps what was built before, so that an unchanged archive is only copied.
+        cache: Keeps what was built before, so that an unchanged archive is only copied; default: ``.sandbox/packages``.
 
     Raises:
         PackagingError: pip can't install what the lock names, or that isn't pure Python.
     """
+    cache = cache or CACHE
     rules = Path(__file__).read_bytes() + sys.version.encode()
     kept = cache / f"handlers-{_digest(artifacts.digest().encode(), certificates or b'', rules)}.zip"
     if not kept.exists():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import awacs.awslambda
 import awacs.dynamodb
-import awacs.ec2
 import awacs.events
 import awacs.iam
 import awacs.kms
@@ -18,11 +17,11 @@ import awacs.s3
 import awacs.sqs
 import awacs.states
 import awacs.xray
-from awacs.aws import Action, ArnEquals, Statement, StringEquals, StringLike
+from awacs.aws import Action, Statement, StringEquals, StringLike
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
-from blueprints.iam import Unscoped, allow, deny, unscoped
+from blueprints.iam import Unscoped, allow, unscoped
 from blueprints.settings import Settings
 
 # ---- Lambda, logs, traces -------------------------------------------------------------------------------------------
@@ -60,34 +59,6 @@ def trace_machines() -> Unscoped:
 def invoke(*functions: AWSHelperFn) -> Statement:
     """Invoke *functions* (ARNs)."""
     return allow("InvokeOwnFunctions", [awacs.awslambda.InvokeFunction], functions)
-
-
-def join_network() -> Unscoped:
-    """Let Lambda put its network interfaces into our subnets."""
-    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-    return unscoped(
-        "JoinNetwork",
-        [
-            awacs.ec2.CreateNetworkInterface,
-            awacs.ec2.DescribeNetworkInterfaces,
-            awacs.ec2.DescribeSubnets,
-            awacs.ec2.DeleteNetworkInterface,
-            awacs.ec2.AssignPrivateIpAddresses,
-            awacs.ec2.UnassignPrivateIpAddresses,
-        ],
-        "Lambda checks these on every interface when it places the function; the function's own code is denied them",
-    )
-
-
-def no_network_changes_by(function: AWSHelperFn) -> Statement:
-    """Deny the code of *function* what only the Lambda service itself needs."""
-    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html (best practice: lambda:SourceFunctionArn)
-    return deny(
-        "DenyNetworkToCode",
-        join_network().properties["Action"],
-        ["*"],
-        ArnEquals("lambda:SourceFunctionArn", function),
-    )
 
 
 # ---- keys -----------------------------------------------------------------------------------------------------------
@@ -262,11 +233,6 @@ def use_ledger(settings: Settings) -> Statement:
 def send_messages(*queues: AWSHelperFn) -> Statement:
     """Send messages to *queues* (ARNs)."""
     return allow("SendMessages", [awacs.sqs.SendMessage], queues)
-
-
-def send_dead_letters(queue: AWSHelperFn) -> Statement:
-    """Put aside, in *queue* (ARN), what the function could not handle."""
-    return allow("SendDeadLetters", [awacs.sqs.SendMessage], [queue])
 
 
 def receive_messages(queue: AWSHelperFn) -> Statement:

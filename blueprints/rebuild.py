@@ -32,9 +32,10 @@ class Memory:
         self.path = path
         self.outputs = outputs
         try:
-            self.runs: dict[str, Any] = json.loads(path.read_bytes())
+            known = json.loads(path.read_bytes())
         except (OSError, ValueError):
-            self.runs = {}
+            known = {}
+        self.runs: dict[str, Any] = known if isinstance(known, dict) else {}
 
     def stacks(self, request: str) -> dict[str, Any]:
         """``{"stage/stack": {"inputs": digest, "files": {name: digest}}}`` of the last run of *request*."""

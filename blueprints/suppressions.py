@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from troposphere import AWSObject
 
-Scanner = Literal["checkov", "cfn-lint"]
+ACCEPTED = "Accepted"
+Scanner = Literal["checkov", "cfn-lint", "cloudformation-validate"]
 
 
 def accept(resource: AWSObject, scanner: Scanner, rule: str, reason: str) -> None:
@@ -25,8 +27,21 @@ def accept(resource: AWSObject, scanner: Scanner, rule: str, reason: str) -> Non
         skipped = metadata.get("checkov", {}).get("skip", [])
         metadata["checkov"] = {"skip": [*skipped, {"id": rule, "comment": reason}]}
     else:
+        metadata[ACCEPTED] = {**metadata.get(ACCEPTED, {}), rule: reason}
+    if scanner == "cfn-lint":
         # https://github.com/aws-cloudformation/cfn-lint#metadata (it has no place for the reason)
         ignored = metadata.get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
         metadata["cfn-lint"] = {"config": {"ignore_checks": [*ignored, rule]}}
-        metadata["Accepted"] = {**metadata.get("Accepted", {}), rule: reason}
     resource.Metadata = metadata
+
+
+def accepted(template: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rule and logical id of every finding that *template* accepts.
+
+    cloudformation-validate reads no metadata; whoever runs it excludes these (``RuleFilterConfig.resource_ids``).
+    """
+    return [
+        (rule, title)
+        for title, resource in template["Resources"].items()
+        for rule in resource.get("Metadata", {}).get(ACCEPTED, {})
+    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.answers import answer
+from handlers.machines import answer
 from handlers.core import operations
 from handlers.core.errors import AlreadyClaimed, QuotaReached, TemporarilyUnavailable
 from handlers.core.names import iso
@@ -86,7 +86,7 @@ class Following:
         """
         first = row["state"] == "open"
         if first:
-            outcome = operations.outcome(row, self.describe(row), self.clock())
+            outcome = self.look(row, self.describe(row))
             if isinstance(outcome, Running):
                 return outcome
             row = self._record(row, outcome)
@@ -100,6 +100,10 @@ class Following:
             log("operation ended", kind=row["kind"], point=row["point"], outcome=type(outcome).__name__)
         self._close(row, unnoticed=unnoticed and first)
         return outcome
+
+    def look(self, row: Item, found: Item | None) -> Outcome:
+        """What has become of *row*, now that AWS says *found* of it."""
+        return operations.outcome(row, found, self.clock())
 
     def describe(self, row: Item) -> Item | None:
         """What AWS, or for ``recovery-copy`` the recovery region, says of the operation; nothing if unknown."""

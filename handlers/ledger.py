@@ -1,7 +1,7 @@
 """The one adapter of the ledger, a DynamoDB global table.
 
 The last writer wins between regions, item by item, so **every item is written by one region only**. Within a region
-every write states what it has seen, and is refused if that is no longer so: the table is a set of compare-and-set cells.
+every write states what it has seen and is refused if that is no longer so: the table is a set of compare-and-set cells.
 
 ======================== ====================== ======= ================================================================
 pk                       sk                     writer  holds
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handlers.core.errors import AlreadyClaimed
-from handlers.core.points import RUNNING
+from handlers.core.points import RUNNING, highest, with_level
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -138,8 +138,8 @@ class Ledger:
             AlreadyClaimed: A later run has the point, or it is concluded.
         """
         row = self.claimed(point)
-        levels = {**row["levels"], str(level): facts}
-        self._change_claimed(row, {"levels": levels, "level": max(map(int, levels))})
+        levels = with_level(row["levels"], level, facts)
+        self._change_claimed(row, {"levels": levels, "level": highest(levels)})
 
     def record_problems(self, point: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], count: int) -> None:
         """Note the first *problems* of *count* that keep *point* from being whole.

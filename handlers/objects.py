@@ -28,7 +28,7 @@ ATTEMPTS = 6  # per call; a run of 200,000 calls meets a few 503 SlowDown
 TAIL = 64 * 1024  # bytes; the footer of nearly every file fits
 CHUNK = 1024 * 1024  # bytes read at once while hashing
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html; the first that is stored is kept
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html; the first stored is kept
 ALGORITHMS = ("CRC64NVME", "SHA256", "SHA1", "CRC32C", "CRC32", "SHA512", "XXHASH128", "XXHASH3", "XXHASH64", "MD5")
 # Answers about one object that trying again can't change; they make a problem of that object and fail nothing else.
 _ABOUT_THE_OBJECT = {
@@ -60,11 +60,14 @@ def client() -> S3Client:
     from botocore.config import Config  # noqa: PLC0415
 
     many = Config(max_pool_connections=THREADS, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
-    return boto3.client("s3", region_name=runtime.region(), config=runtime.client("s3").meta.config.merge(many))
+    made: S3Client = boto3.client(
+        "s3", region_name=runtime.region(), config=runtime.client("s3").meta.config.merge(many)
+    )
+    return made
 
 
 def listed(s3: S3Client, bucket: str, prefix: str) -> Iterator[Listed]:
-    """The latest version, or the delete marker, of every key under *prefix*, in order; one request per 1,000 versions."""
+    """The latest version, or the delete marker, of every key under *prefix*; one request per 1,000 versions."""
     last: Listed | None = None
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         entries = [
@@ -106,7 +109,7 @@ def look(s3: S3Client, bucket: str, key: str, version: str | None = None) -> Sto
 
 
 def with_footer(s3: S3Client, bucket: str, found: StoredObject) -> tuple[StoredObject, Footer | None]:
-    """The Parquet footer of *found*, in one request; in two if it is longer than 64 KiB. Why not, stands in ``trouble``."""
+    """The Parquet footer of *found*, in one request, in two if it is longer than 64 KiB; ``trouble`` says why not."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     wanted = TAIL
@@ -125,7 +128,7 @@ def with_footer(s3: S3Client, bucket: str, found: StoredObject) -> tuple[StoredO
 
 
 def with_checksum(s3: S3Client, bucket: str, found: StoredObject, algorithm: str | None = None) -> StoredObject:
-    """*found* with a checksum by *algorithm*: the stored one, else computed over all bytes, if it is one we can compute.
+    """*found* with a checksum by *algorithm*: the stored one, else computed over all bytes (SHA-256 and CRC-32 only).
 
     Without *algorithm* any stored one will do, else SHA-256.
     """
@@ -150,7 +153,9 @@ def readable(s3: S3Client, bucket: str, found: StoredObject) -> StoredObject:
 
     if found.trouble:
         return found
-    first = {"Range": "bytes=0-0"} if found.size else {}  # an empty object has no first byte: S3 answers 416
+    first: dict[str, Any] = (
+        {"Range": "bytes=0-0"} if found.size else {}
+    )  # an empty object has no first byte: S3 answers 416
     try:
         s3.get_object(Bucket=bucket, Key=found.key, **_version(found.version), **first)["Body"].read()
     except ClientError as error:
@@ -214,6 +219,7 @@ def _stored(key: str, head: HeadObjectOutputTypeDef) -> StoredObject:
         lock_mode=head.get("ObjectLockMode"),
         locked_until=head.get("ObjectLockRetainUntilDate"),
         replication=head.get("ReplicationStatus"),
+        modified=head["LastModified"],
     )
 
 

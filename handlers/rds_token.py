@@ -48,7 +48,9 @@ def credentials(environment: Mapping[str, str] | None = None) -> Credentials:
         raise CredentialsMissing(f"{error.args[0]} is not set; run in Lambda without SnapStart, or set it") from None
 
 
-def token(host: str, port: int, user: str, region: str, holder: Credentials, at: datetime) -> str:  # noqa: PLR0913
+def token(  # noqa: PLR0913  # what a connection needs
+    host: str, port: int, user: str, *, region: str, holder: Credentials, at: datetime
+) -> str:
     """Password with which *user* may connect to *host* within 15 minutes of *at*."""
     stamp = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     scope = f"{stamp[:8]}/{region}/{_SERVICE}/aws4_request"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.answers import answer
+from handlers.machines import answer
 from handlers.core import leases
 from handlers.core.errors import TemporarilyUnavailable
 from handlers.core.names import iso

@@ -66,14 +66,14 @@ def take(
 def list_tables(point: dict[str, Any], environment: Environment) -> list[tuple[str, str]]:
     """(schema, table) of every base table that the inventory user can see.
 
-    The token travels as a clear-text password, so pymysql must refuse a server without TLS: with a context given, it does.
+    The token travels as a clear-text password. Given a TLS context, pymysql refuses a server that offers no TLS.
 
     Raises:
         PermissionMissing: The database refuses the user.
         TemporarilyUnavailable: No connection, or it broke.
     """
     host, port, user = point["address"], int(point["port"]), environment.inventory_user
-    password = rds_token.token(host, port, user, region(), rds_token.credentials(), now())
+    password = rds_token.token(host, port, user, region=region(), holder=rds_token.credentials(), at=now())
     try:
         with (
             pymysql.connect(

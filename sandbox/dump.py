@@ -16,6 +16,7 @@ from pymysql.connections import Connection
 
 from sandbox.errors import DumpRefused
 
+NO_DATABASE_SELECTED = 1046  # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # What people hand over by mistake, by the file's first bytes.
 MISTAKES = {
@@ -114,59 +115,54 @@ def _statement(delimiter: bytes) -> re.Pattern[bytes]:
 def load(connection: Connection[pymysql.cursors.Cursor], path: Path) -> int:
     """Execute every statement of the file and return how many there were.
 
-    A file that names no database goes into one named after the file.
+    What names no database goes into one named after the file.
 
     Raises:
         DumpRefused: The file can't be read or the server refuses a statement; the message names file and line.
     """
-    schema = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower()[:64] or "imported"
-    with connection.cursor() as cursor:
-        created = cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{schema}`") > 0
-        cursor.execute(f"USE `{schema}`")
     count = 0
     for statement in statements(path):
-        _execute(connection, path, statement)
+        if system := _SYSTEM.match(statement.text):
+            name = system[1].decode()
+            raise DumpRefused(f"{path}:{statement.line}: {name} is the server's own database; dump yours only")
+        if _IGNORED.match(statement.text):
+            continue
+        try:
+            try:
+                _execute(connection, statement)
+            except pymysql.Error as error:
+                if error.args[0] != NO_DATABASE_SELECTED:
+                    raise
+                _select(connection, re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower()[:64] or "imported")
+                _execute(connection, statement)
+        except (pymysql.Error, OSError) as error:
+            raise DumpRefused(f"{path}:{_line_of(error, statement)}: {_one_line(error)}") from None
         count += 1
     if not count:
         raise DumpRefused(f"{path}: holds no statement; there is nothing to protect")
     connection.commit()
-    if created:
-        _drop_if_empty(connection, schema)
     return count
 
 
-def _execute(connection: Connection[pymysql.cursors.Cursor], path: Path, statement: Statement) -> None:
-    if system := _SYSTEM.match(statement.text):
-        name = system[1].decode()
-        raise DumpRefused(f"{path}:{statement.line}: {name} is the server's own database; dump yours only")
-    if _IGNORED.match(statement.text):
-        return
-    try:
-        connection.query(statement.text)
-        while connection.next_result():
+def _select(connection: Connection[pymysql.cursors.Cursor], schema: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+        cursor.execute(f"USE `{schema}`")
+
+
+def _execute(connection: Connection[pymysql.cursors.Cursor], statement: Statement) -> None:
+    with connection.cursor() as cursor:  # the driver encodes the text back to the very same bytes
+        cursor.execute(statement.text.decode("utf-8", "surrogateescape"))
+        while cursor.nextset():
             pass
-    except pymysql.Error as error:
-        raise DumpRefused(f"{path}:{_line_of(error, statement)}: {_one_line(error)}") from None
 
 
-def _line_of(error: pymysql.Error, statement: Statement) -> int:
+def _line_of(error: Exception, statement: Statement) -> int:
     """The line of the file: a syntax error counts from the statement's first line."""
     inside = _LINE_IN_STATEMENT.search(str(error.args[-1]))
     return statement.line + (int(inside[1]) - 1 if inside else 0)
 
 
-def _one_line(error: pymysql.Error) -> str:
+def _one_line(error: Exception) -> str:
     message = _LINE_IN_STATEMENT.sub("", str(error.args[-1]))
     return f"{' '.join(message.split())} (MySQL error {error.args[0]})"
-
-
-def _drop_if_empty(connection: Connection[pymysql.cursors.Cursor], schema: str) -> None:
-    """The dump brought its own databases: leave no empty one behind."""
-    with connection.cursor() as cursor:
-        used = (
-            "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s)"
-            " + (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = %s)"
-        )
-        cursor.execute(used, (schema, schema))
-        if cursor.fetchone() == (0,):
-            cursor.execute(f"DROP DATABASE `{schema}`")

@@ -201,7 +201,6 @@ class LocalProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
-                    start_new_session=True,  # Ctrl-C is for us; we stop the servers in order
                     preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, prepared before the fork
                 )
             ).result()
@@ -306,7 +305,7 @@ class Server:
         """A server that answers, on a new directory.
 
         Args:
-            directory: The data directory to be; must not exist.
+            directory: The data directory; made if it does not exist.
             source: A copy made by `freeze` to start from; a new, empty server when absent.
             port: Listen on this port of 127.0.0.1 too; by default only the socket is there.
 
@@ -316,9 +315,9 @@ class Server:
         """
         program = find()
         directory.parent.mkdir(parents=True, exist_ok=True)
-        if source or program.kind != "docker":
+        if not directory.exists() and (source or program.kind != "docker"):
             copy_tree(source or template(program), directory)
-        (directory / "#scratch").mkdir(parents=True)
+        (directory / "#scratch").mkdir(parents=True, exist_ok=True)
         server = cls(program, directory.resolve(), port)
         server._wait()  # noqa: SLF001
         return server

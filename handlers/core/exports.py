@@ -3,7 +3,7 @@
 What makes an export partial, by the code of the problem:
 
 =========================  ============================================================================================
-``inventory-missing``      the list of tables before or after the snapshot was not taken, so nothing says what must be there
+``inventory-missing``      a list of tables, before or after the snapshot, was not taken: nothing says what must exist
 ``export-warning``         RDS ended the task COMPLETE with a warning
 ``export-restricted``      the task was asked for some databases or tables only
 ``info-missing``           ``export_info_*.json`` or one of ``export_tables_info_*.json`` is not there
@@ -16,48 +16,36 @@ What makes an export partial, by the code of the problem:
 ``table-warning``          RDS ended the table COMPLETE with a warning
 ``table-without-status``   it has objects and RDS says nothing of it
 ``table-without-objects``  RDS says COMPLETE, and there is neither a row nor a ``_SUCCESS``
-``success-missing``        a batch has Parquet files and no ``_SUCCESS``: its writer did not finish, or somebody took it away
+``success-missing``        a batch has Parquet files and no ``_SUCCESS``: unfinished, or somebody took it away
 ``object-deleted``         a delete marker, younger than the end of the export, hides the object
 ``object-replaced``        the object was written again after the export had ended
 ``object-misplaced``       a Parquet file outside of every table's folder: nobody can say whose rows these are
 ``object-unreadable``      S3 refuses it, or its footer is not Parquet's; its rows are not counted
-``object-without-checksum``S3 stores none and none could be computed
+``no-checksum``            S3 stores none and none could be computed
 ``schema-differs``         its columns are not those of the table's other parts
 ``wrong-key``              it is encrypted under another key than the one for backups, or under none
 =========================  ============================================================================================
 
-What level 1 can't see, because nothing in an export says how many rows or parts a table must have: a part that RDS itself
-left out or removed while it reported the table COMPLETE with all slices read, and a version that somebody deleted for good
-(by its version id). Both leave ordinary gaps in the part numbers. Level 3 sees them: it counts the rows of the restored
-snapshot by SQL and wants exactly the number read here.
+What level 1 can't see, because nothing in an export says how many rows or parts a table must have: a part that RDS
+itself left out or removed while it reported the table COMPLETE with all slices read, and one that somebody deleted for
+good, by its version id. Both leave what looks like an ordinary gap in the part numbers. Level 3 sees them: it counts
+the rows of the restored snapshot by SQL and wants exactly the number read here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
 
 from handlers.core import layout
 from handlers.core.inventory import Inventories, is_system
 from handlers.core.layout import COMPLETE, Kind, TableStatus
-from handlers.core.proof import Problem, StoredObject, problem
+from handlers.core.manifests import Entry, Table
+from handlers.core.proof import Problem, StoredObject, about, problem
 
 POINT = "point"  # subject of what concerns the recovery point as a whole
-FIRST = 5  # problems that travel through the machine; the manifest holds all
-VERSION = 1
 _AGAIN = "take the next recovery point; if it repeats, look at the table's entry in export_tables_info"
-
-
-class Table(TypedDict):
-    """One table in the manifest; ``objects`` are the Parquet files that hold its rows."""
-
-    name: str
-    rows: int
-    objects: int
-    bytes: int
-    status: str
 
 
 @dataclass(slots=True)
@@ -79,7 +67,7 @@ class Check:
         self.prefix = prefix
         self.kms_key = kms_key
         self.ended_at = ended_at.replace(microsecond=0) if ended_at else None  # S3 gives whole seconds
-        self.objects: list[dict[str, Any]] = []  # as the manifest holds them
+        self.objects: list[Entry] = []  # as the manifest holds them
         self.infos: dict[Kind, list[str]] = {Kind.TASK_INFO: [], Kind.TABLES_INFO: []}
         self._folders: dict[str, _Folder] = {}
         self._statuses: dict[str, TableStatus] = {}
@@ -134,8 +122,8 @@ class Check:
             self._note(
                 key,
                 "object-deleted",
-                f"was deleted at {at.isoformat()}, after the export had ended: find out who did (CloudTrail, DeleteObject), "
-                "and remove the delete marker or take the next recovery point",
+                f"was deleted at {at.isoformat()}, after the export had ended: find out who did (CloudTrail, "
+                "DeleteObject), and remove the delete marker or take the next recovery point",
             )
 
     def add_info(self, key: str, document: object) -> None:
@@ -154,7 +142,8 @@ class Check:
         else:
             if document.get("exportOnly"):
                 only = ", ".join(map(str, document["exportOnly"]))
-                self._note(POINT, "export-restricted", f"The task exports only {only}: start it without ExportOnly.")
+                detail = f"The task exports only {only}: start it without ExportOnly."
+                self._problems.append(problem(POINT, "export-restricted", detail))
             if str(document.get("status", COMPLETE)).upper() != COMPLETE:
                 self._note(key, "info-unreadable", f"says the task is {document['status']}, not {COMPLETE}: {_AGAIN}")
 
@@ -191,11 +180,16 @@ class Check:
             yield problem(
                 POINT,
                 "inventory-missing",
-                f"The list of tables {phase} the snapshot is missing ({reason}): let take_inventory reach the database, "
-                "then take the next recovery point.",
+                f"The list of tables {phase} the snapshot is missing ({reason}): let take_inventory reach the "
+                "database, then take the next recovery point.",
             )
         if warning:
-            yield problem(POINT, "export-warning", f"RDS completed the export with a warning: {warning}")
+            yield problem(
+                POINT,
+                "export-warning",
+                f"RDS completed the export with a warning, {warning!r}: look at the tables that export_tables_info "
+                "names with it.",
+            )
         if not self.objects:
             yield problem(POINT, "export-empty", f"There is no object under {self.prefix}/: check prefix and bucket.")
             return
@@ -210,33 +204,37 @@ class Check:
         self, name: str, found: _Folder | None, status: TableStatus | None, inventories: Inventories
     ) -> Iterable[Problem]:
         if inventories.possible is not None and name not in inventories.possible:
-            yield problem(
-                name, "table-unexpected", "is exported, and stood in neither list of tables: was it made for a moment only?"
+            yield about(
+                name,
+                "table-unexpected",
+                "is exported, and stood in neither list of tables: was it made for a moment only?",
             )
         if status is None:
             if found is None:
-                yield problem(
+                yield about(
                     name, "table-missing", f"existed before and after the snapshot and is not in the export: {_AGAIN}"
                 )
             elif self.infos[Kind.TABLES_INFO] and not self._unread_infos:
-                yield problem(name, "table-without-status", f"has objects, but RDS gives no status for it: {_AGAIN}")
+                yield about(name, "table-without-status", f"has objects, but RDS gives no status for it: {_AGAIN}")
         else:
             yield from _judge_status(status, found)
         if found:
             for batch in sorted(found.batches - found.finished):
-                yield problem(name, "success-missing", f"has rows but no _SUCCESS in its batch {batch or '(none)'}: {_AGAIN}")
+                yield about(
+                    name, "success-missing", f"has rows but no _SUCCESS in its batch {batch or '(none)'}: {_AGAIN}"
+                )
 
     def _judge_object(self, found: StoredObject, kind: Kind, replaced_at: datetime | None) -> None:
         if found.trouble:
             self._note(
                 found.key,
                 "object-unreadable",
-                f"can't be read ({found.trouble}): allow this function's role to read it and to decrypt with {self.kms_key}, "
-                "or take the next recovery point if the file is damaged",
+                f"can't be read ({found.trouble}): allow this function's role to read it and to decrypt with "
+                f"{self.kms_key}, or take the next recovery point if the file is damaged",
             )
             return
         if not found.checksums:
-            self._note(found.key, "object-without-checksum", "has no checksum: nothing can vouch for its copy")
+            self._note(found.key, "no-checksum", "has no checksum: nothing can vouch for its copy")
         if found.kms_key != self.kms_key:
             self._note(
                 found.key,
@@ -244,13 +242,15 @@ class Check:
                 f"is encrypted under {found.kms_key or 'no KMS key'}, not {self.kms_key}: export with that key",
             )
         if kind is Kind.STRAY_ROWS:
-            self._note(found.key, "object-misplaced", "holds rows outside of every table's folder: they are not counted")
+            self._note(
+                found.key, "object-misplaced", "holds rows outside of every table's folder: they are not counted"
+            )
         if replaced_at and self.ended_at and replaced_at >= self.ended_at + timedelta(seconds=1):
             self._note(
                 found.key,
                 "object-replaced",
-                f"was written again at {replaced_at.isoformat()}, after the export had ended: find out who did (CloudTrail, "
-                "PutObject), and take the next recovery point",
+                f"was written again at {replaced_at.isoformat()}, after the export had ended: find out who did "
+                "(CloudTrail, PutObject), and take the next recovery point",
             )
 
     def _ambiguous(self, names: Iterable[str]) -> Iterable[Problem]:
@@ -259,70 +259,34 @@ class Check:
             sharing.setdefault(layout.folder(name), []).append(name)
         for folder, several in sharing.items():
             if len(several) > 1 and folder in self._folders:
-                yield problem(
-                    several[0], "name-ambiguous", f"shares the folder {folder} with {several[1]}: rename one of the tables"
+                yield about(
+                    several[0],
+                    "name-ambiguous",
+                    f"shares the folder {folder} with {several[1]}: rename one of the tables",
                 )
 
     def _note(self, subject: str, reason: str, detail: str) -> None:
-        self._problems.append(problem(subject, reason, detail))
+        self._problems.append(about(subject, reason, detail))
 
 
 def _judge_status(status: TableStatus, found: _Folder | None) -> Iterable[Problem]:
     why = f": {status.warning}" if status.warning else ""
     if status.status != COMPLETE:
-        yield problem(status.table, "table-incomplete", f"was exported with status {status.status}{why or f': {_AGAIN}'}")
+        yield about(status.table, "table-incomplete", f"was exported with status {status.status}{why or f': {_AGAIN}'}")
         return
     if why:
-        yield problem(status.table, "table-warning", f"was exported with a warning{why}")
+        yield about(status.table, "table-warning", f"was exported with a warning{why}")
     if status.partitions is not None and status.completed is not None and status.completed < status.partitions:
-        yield problem(
+        yield about(
             status.table,
             "table-incomplete",
             f"was read in {status.completed} of {status.partitions} slices although RDS calls it complete: {_AGAIN}",
         )
     if found is None:
-        yield problem(status.table, "table-without-objects", f"is complete, says RDS, but has no object: {_AGAIN}")
+        yield about(status.table, "table-without-objects", f"is complete, says RDS, but has no object: {_AGAIN}")
 
 
 def _difference(columns: tuple[tuple[str, str], ...], others: tuple[tuple[str, str], ...]) -> str:
     first = next((c for c in (*columns, *others) if c not in columns or c not in others), None)
     what = f"column {first[0]} ({first[1]}) is not in both" if first else "their order differs"
     return f"has other columns than the table's first part ({what}): is it in the right folder?"
-
-
-def manifest(  # noqa: PLR0913  # the fields of the document
-    point: Mapping[str, Any],
-    export: Mapping[str, Any],
-    kms_key: str,
-    tables: list[Table],
-    objects: list[dict[str, Any]],
-    problems: list[Problem],
-) -> dict[str, Any]:
-    """The list of what was exported, which the recovery region compares with and drills count against."""
-    return {
-        "version": VERSION,
-        "recovery_point": point["id"],
-        "database": point["database"],
-        "export_task": export["task"],
-        "prefix": export["prefix"],
-        "snapshot_time": export["snapshot_time"],
-        "key": kms_key,
-        "whole": not problems,
-        "tables": tables,
-        "objects": objects,
-        "problems": problems,
-    }
-
-
-def summary(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What the backup machine carries on of the manifest under *key*."""
-    return {
-        "whole": document["whole"],
-        "manifest": key,
-        "tables": len(document["tables"]),
-        "rows": sum(table["rows"] for table in document["tables"]),
-        "objects": len(document["objects"]),
-        "bytes": sum(entry["size"] for entry in document["objects"]),
-        "problems": len(document["problems"]),
-        "first_problems": document["problems"][:FIRST],
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ def is_system(table: str) -> bool:
 
 
 def document(tables: Iterable[tuple[str, str]], taken_at: datetime) -> dict[str, Any]:
-    """The list as it is stored: ``{"version", "taken_at", "tables": ["db.table", …]}``, sorted, system tables left out."""
+    """The list as it is stored: sorted ``db.table``, the server's own tables left out."""
     names = sorted(name for name in (f"{schema}.{table}" for schema, table in tables) if not is_system(name))
     return {"version": VERSION, "taken_at": taken_at.isoformat(), "tables": names}
 
@@ -70,8 +71,6 @@ def failure(result: Mapping[str, Any]) -> str | None:
     if "Error" not in result:
         return None
     cause = str(result.get("Cause", ""))
-    try:
+    with suppress(ValueError, KeyError, TypeError):  # the cause of a time-out, or of a service, is plain text
         cause = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        pass  # a timeout's cause is plain text, and so is the error of a service
     return f"{result['Error']}: {' '.join(str(cause).split())}".removesuffix(": ")

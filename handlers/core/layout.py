@@ -1,8 +1,8 @@
 """Where RDS puts what it exports, and what its own accounts of an export say. Pure.
 
-``<prefix>/<task>/<db>/<db>.<table>/<batch>/part-<n>-<uuid>.gz.parquet`` with a ``_SUCCESS`` per batch; an older convention has no
-batch. Part numbers have gaps wherever a range of the table's key held no row, so a gap says nothing. ``\\``, ````` ` `````, ``"`` and
-the space become ``_`` in a path: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.FileNames.html
+``<prefix>/<db>/<db>.<table>/<batch>/part-<n>-<uuid>.gz.parquet`` with a ``_SUCCESS`` per batch; an older convention has
+no batch. Part numbers have gaps wherever a range of the table's key held no row, so a gap says nothing. Backslash,
+backtick, double quote and space become ``_`` in a path: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.FileNames.html
 Beside the tables lie ``export_info_<task>.json`` and one or more ``export_tables_info_<task>_from_<n>_to_<m>.json``.
 """
 
@@ -41,7 +41,7 @@ class Place:
 
 
 def place(prefix: str, key: str) -> Place:
-    """What the object *key* of the export under *prefix* is; what lies below a folder with ``_`` or ``.`` is unfinished."""
+    """What the object *key* of the export under *prefix* is; below ``_temporary`` and the like nothing counts."""
     path = key.removeprefix(f"{prefix}/").split("/")
     name = path[-1]
     if len(path) == 1 and name.endswith(".json"):
@@ -96,7 +96,7 @@ def statuses(document: object) -> list[TableStatus]:
     """
     entries = document.get("perTableStatus") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise ValueError("it has no list perTableStatus")
+        raise ValueError("it has no list perTableStatus")  # noqa: TRY004  # the content is wrong, not a caller's type
     return [_status(entry) for entry in entries]
 
 

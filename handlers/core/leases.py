@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -36,3 +37,8 @@ def grants(capacity: int, holders: Mapping[str, int], waiters: Iterable[Waiter])
             held[waiter.point] = max(waiter.attempt, held.get(waiter.point, 0))
             told.append(waiter)
     return Grants(tuple(told), held)
+
+
+def has_ended(operation: Mapping[str, Any] | None, attempt: int) -> bool:
+    """Whether the *operation* that *attempt* took a slot for is over; one that it has not begun yet is not."""
+    return operation is not None and operation["attempt"] >= attempt and operation["state"] != "open"

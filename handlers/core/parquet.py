@@ -23,8 +23,17 @@ SHORTEST = 12  # bytes of magic, length and magic around an empty footer
 PHYSICAL_TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 DEPTH = 64  # nested values that are followed before the footer counts as malformed; Parquet's own need fewer than 10
 
-# Types of Thrift's compact protocol.
+# Types of Thrift's compact protocol; low four bits of a header.
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+_FIXED = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}  # bytes of a value; a boolean field is in its header
+_MORE = 0x80  # bit of a byte of a number that says another follows
+_LOW = 0x0F  # the type in a header; as a count, that the true count follows
+_NUMBER_BITS = 63  # shift of the last byte that a 64-bit number may have
+
+# Ids of fields: https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
+_FILE_SCHEMA, _FILE_ROWS, _FILE_ROW_GROUPS = 2, 3, 4
+_ELEMENT_TYPE, _ELEMENT_NAME, _ELEMENT_CHILDREN = 1, 4, 5
+_GROUP_BYTES, _GROUP_ROWS = 2, 3
 
 
 class ParquetError(ValueError):
@@ -112,15 +121,18 @@ class _Reader:
 
     def varint(self) -> int:
         data, at, value, shift = self.data, self.at, 0, 0
+        if data[at] < _MORE:  # nearly all are one byte
+            self.at = at + 1
+            return data[at]
         while True:
             byte = data[at]
             at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
+            value |= (byte & ~_MORE) << shift
+            if byte < _MORE:
                 self.at = at
                 return value
             shift += 7
-            if shift > 63:
+            if shift > _NUMBER_BITS:
                 raise MalformedFooter(f"a number at byte {at} does not end")
 
     def integer(self) -> int:
@@ -142,7 +154,7 @@ class _Reader:
         while header := self.data[self.at]:
             self.at += 1
             field = field + (header >> 4) if header >> 4 else self.integer()
-            yield field, header & 0x0F
+            yield field, header & _LOW
         self.at += 1
 
     def count(self, expected: int) -> int:
@@ -150,46 +162,47 @@ class _Reader:
         header = self.data[self.at]
         self.at += 1
         count = header >> 4
-        if count == 0x0F:
+        if count == _LOW:
             count = self.varint()
-        if count and header & 0x0F != expected:
+        if count and header & _LOW != expected:
             raise MalformedFooter(f"a list at byte {self.at} holds another type than Parquet's definition says")
         return count
 
     def skip(self, kind: int, depth: int = 0) -> None:
-        """Go past a value; in lists and maps even a boolean takes a byte."""
+        """Go past a value."""
         if depth > DEPTH:
             raise MalformedFooter(f"values are nested more than {DEPTH} deep")
         if kind in (_I32, _I64, _I16):
             data, at = self.data, self.at
-            while data[at] >= 0x80:
+            while data[at] >= _MORE:
                 at += 1
             self.at = at + 1
+        elif kind in _FIXED:
+            self.at += _FIXED[kind]
         elif kind == _BINARY:
             length = self.varint()
             self.at += length
         elif kind == _STRUCT:
             for _, inner in self.fields():
                 self.skip(inner, depth + 1)
-        elif kind in (_LIST, _SET):
-            header = self.data[self.at]
-            self.at += 1
-            self._skip_many(header >> 4 if header >> 4 != 0x0F else self.varint(), (header & 0x0F,), depth)
-        elif kind == _MAP:
-            count = self.varint()
-            if count:
-                header = self.data[self.at]
-                self.at += 1
-                self._skip_many(count, (header >> 4, header & 0x0F), depth)
-        elif kind in (_BYTE, _DOUBLE):
-            self.at += 1 if kind == _BYTE else 8
-        elif kind not in (_TRUE, _FALSE):
+        elif kind in (_LIST, _SET, _MAP):
+            self._skip_many(kind, depth)
+        else:
             raise MalformedFooter(f"a value before byte {self.at} has the unknown type {kind}")
 
-    def _skip_many(self, count: int, kinds: tuple[int, ...], depth: int) -> None:
+    def _skip_many(self, kind: int, depth: int) -> None:
+        """Go past a list, set or map; in them even a boolean takes a byte."""
+        count = self.varint() if kind == _MAP else -1
+        if count == 0:
+            return  # an empty map has no header
+        header = self.data[self.at]
+        self.at += 1
+        kinds = (header >> 4, header & _LOW) if kind == _MAP else (header & _LOW,)
+        if kind != _MAP:
+            count = header >> 4 if header >> 4 != _LOW else self.varint()
         for _ in range(count):
-            for kind in kinds:
-                self.skip(_BYTE if kind in (_TRUE, _FALSE) else kind, depth + 1)
+            for inner in kinds:
+                self.skip(_BYTE if inner in (_TRUE, _FALSE) else inner, depth + 1)
             if self.at > len(self.data):
                 raise IndexError("a list runs over the end")
 
@@ -199,11 +212,11 @@ def _file_metadata(reader: _Reader, *, row_groups: bool) -> Footer:
     rows: int | None = None
     groups: tuple[RowGroup, ...] | None = None
     for field, kind in reader.fields():
-        if field == 2 and kind == _LIST:
+        if field == _FILE_SCHEMA and kind == _LIST:
             columns = tuple(_leaves([_schema_element(reader) for _ in range(reader.count(_STRUCT))]))
-        elif field == 3 and kind == _I64:
+        elif field == _FILE_ROWS and kind == _I64:
             rows = reader.integer()
-        elif field == 4 and kind == _LIST and row_groups:
+        elif field == _FILE_ROW_GROUPS and kind == _LIST and row_groups:
             groups = tuple([_row_group(reader) for _ in range(reader.count(_STRUCT))])
         else:
             reader.skip(kind)
@@ -220,11 +233,11 @@ def _schema_element(reader: _Reader) -> tuple[str, int | None, int]:
     """Name, physical type (None for a group) and number of children."""
     name, physical, children = "", None, 0
     for field, kind in reader.fields():
-        if field == 1 and kind == _I32:
+        if field == _ELEMENT_TYPE and kind == _I32:
             physical = reader.integer()
-        elif field == 4 and kind == _BINARY:
+        elif field == _ELEMENT_NAME and kind == _BINARY:
             name = reader.text()
-        elif field == 5 and kind == _I32:
+        elif field == _ELEMENT_CHILDREN and kind == _I32:
             children = reader.integer()
         else:
             reader.skip(kind)
@@ -234,9 +247,9 @@ def _schema_element(reader: _Reader) -> tuple[str, int | None, int]:
 def _row_group(reader: _Reader) -> RowGroup:
     size = rows = 0
     for field, kind in reader.fields():
-        if field == 2 and kind == _I64:
+        if field == _GROUP_BYTES and kind == _I64:
             size = reader.integer()
-        elif field == 3 and kind == _I64:
+        elif field == _GROUP_ROWS and kind == _I64:
             rows = reader.integer()
         else:
             reader.skip(kind)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from handlers.core.errors import DatabaseUnsuitable, TemporarilyUnavailable
-from handlers.core.names import iso
+from handlers.core.names import iso, point_id
 
 RUNNING, VERIFIED, PARTIAL, FAILED = "running", "verified", "partial", "failed"
 
@@ -25,6 +25,24 @@ _PASSING = {
 def urgency(scheduled_at: datetime, objective: timedelta) -> str:
     """ISO time when the RPO breaks unless this point is finished; sorts who gets a slot first."""
     return iso(scheduled_at + objective)
+
+
+def begun(database: str, scheduled_at: datetime, execution: str, at: datetime) -> dict[str, Any]:
+    """The row of a point that *execution* begins; the ledger adds who has it and how often it was tried."""
+    point = point_id(database, scheduled_at)
+    return {
+        "pk": f"POINT#{point}",
+        "sk": "POINT",
+        "id": point,
+        "database": database,
+        "scheduled_at": iso(scheduled_at),
+        "execution": execution,
+        "status": RUNNING,
+        "levels": {},
+        "problems": [],
+        "problem_count": 0,
+        "begun_at": iso(at),
+    }
 
 
 def require_suitable(database: str, instance: Mapping[str, Any]) -> None:
@@ -43,6 +61,11 @@ def require_suitable(database: str, instance: Mapping[str, Any]) -> None:
         raise TemporarilyUnavailable(f"{database} is {status}")
     if status not in _USABLE:
         raise DatabaseUnsuitable(f"{database} is {status}: bring it to 'available'")
+
+
+def is_protectable(instance: Mapping[str, Any]) -> bool:
+    """Whether a run for *instance* makes sense: MySQL that serves, or will when its passing state is over."""
+    return instance.get("Engine") == "mysql" and instance.get("DBInstanceStatus") in _USABLE | _PASSING
 
 
 # ---- claims ----------------------------------------------------------------------------------------------------------
@@ -94,9 +117,22 @@ def verdict(check: Mapping[str, Any], copy: Mapping[str, Any]) -> Verdict:
     return Verdict(VERIFIED, 2, 0, [])
 
 
-def kept_levels(levels: Mapping[str, Any], taken_at: str) -> dict[str, Any]:
-    """The *levels* of an earlier run that still hold for the snapshot of *taken_at*: all or none."""
-    return dict(levels) if levels.get("0", {}).get("taken_at") == taken_at else {}
+def with_level(levels: Mapping[str, Any], level: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """*levels* with one more; another snapshot than the one of an earlier run voids what that one had reached."""
+    same = level > 0 or levels.get("0", {}).get("taken_at") == facts["taken_at"]
+    return {**(levels if same else {}), str(level): dict(facts)}
+
+
+def highest(levels: Mapping[str, Any]) -> int | None:
+    """The highest of *levels* with all below it, or nothing."""
+    reached = [n for n in range(len(levels)) if all(str(below) in levels for below in range(n + 1))]
+    return reached[-1] if reached else None
+
+
+def is_vouched(kind: str, state: str, levels: Mapping[str, Any]) -> bool:
+    """Whether a level vouches for what the operation *kind*, now in *state*, made: it stays though its run failed."""
+    proof = {"snapshot": "0", "export": "1"}.get(kind)
+    return state == "succeeded" and (proof is None or proof in levels)
 
 
 # ---- failures --------------------------------------------------------------------------------------------------------

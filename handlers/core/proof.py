@@ -21,6 +21,11 @@ def problem(subject: str, reason: str, detail: str) -> Problem:
     return {"subject": subject, "reason": reason, "detail": detail}
 
 
+def about(subject: str, reason: str, predicate: str) -> Problem:
+    """The problem of a table or an object, whose sentence begins with its name."""
+    return problem(subject, reason, f"{subject} {predicate}.")
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """What S3 says of one object.
@@ -34,6 +39,7 @@ class StoredObject:
         lock_mode: ``GOVERNANCE``, ``COMPLIANCE`` or nothing.
         locked_until: Nobody may delete it before, if it is locked.
         replication: ``PENDING``, ``COMPLETED``, ``FAILED``, ``REPLICA`` or nothing.
+        modified: When it was made; a replica bears the time of its original.
         trouble: Why it could not be read, in AWS's words; nothing if it could.
     """
 
@@ -45,4 +51,5 @@ class StoredObject:
     lock_mode: str | None = None
     locked_until: datetime | None = None
     replication: str | None = None
+    modified: datetime | None = None
     trouble: str | None = None

@@ -26,8 +26,8 @@ Json = Any
 
 def install() -> None:
     """Make the intrinsic functions, which we keep from MiniStack, see our paths."""
-    replace(stepfunctions, "_resolve_path", lambda path, data: find(path, data, {}), "PATH")
-    replace(stepfunctions, "_resolve_ctx_path", lambda path, context: find(path, {}, context), "CONTEXT")
+    replace(stepfunctions, "_resolve_path", lambda path, data: find(path, data, {}), "4ca0c5fe9f70")
+    replace(stepfunctions, "_resolve_ctx_path", lambda path, context: find(path, {}, context), "9d99cf3416f9")
 
 
 class PathNotFound(StatesError):  # type: ignore[misc]  # MiniStack ships no types

@@ -5,6 +5,7 @@ An error of RDS is raised as `Refused` anywhere below an action, and `answering`
 
 import contextvars
 import functools
+import json
 import logging
 import os
 import tempfile
@@ -137,15 +138,9 @@ def default_key() -> str:
         found = usable_key(MASTER_KEY)
         if found is None:
             _, _, body = kms._create_key({"Description": "Default key that protects my RDS database volumes"})
-            kms._aliases[kms._alias_arn(MASTER_KEY)] = _key_id(body)
+            kms._aliases[kms._alias_arn(MASTER_KEY)] = json.loads(body)["KeyMetadata"]["KeyId"]
             found = require_key(MASTER_KEY)
         return found
-
-
-def _key_id(body: bytes) -> str:
-    import json  # noqa: PLC0415
-
-    return str(json.loads(body)["KeyMetadata"]["KeyId"])
 
 
 _key_lock = threading.Lock()
@@ -156,23 +151,23 @@ def operation_seconds() -> float:
     return float(os.environ.get("HOLDFAST_RDS_SECONDS", "0.3"))
 
 
-def background(work: Callable[..., None], *arguments: object) -> None:
+def background(work: Callable[..., object], *arguments: object) -> None:
     """Run ``work`` on a thread of its own, in the account and region of this request."""
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(work, *arguments), daemon=True, name=f"rds-{work.__name__}").start()
+    threading.Thread(target=context.run, args=(work, *arguments), daemon=True, name="rds-work").start()
 
 
 @functools.cache
 def directory() -> Path:
-    """Where servers, snapshots and the certificate live: the engine's directory, else a temporary one."""
-    given = os.environ.get("HOLDFAST_ENGINE_DIRECTORY")
-    base = Path(given) if given else Path(tempfile.mkdtemp(prefix="holdfast-rds-"))
+    """Where servers and snapshots keep their data; the certificate authority is in its parent, the engine's directory."""
+    given = os.environ.get("HOLDFAST_DATABASES")
+    base = Path(given) if given else Path(tempfile.mkdtemp(prefix="holdfast-rds-")) / "databases"
     base.mkdir(parents=True, exist_ok=True)
     return base.resolve()
 
 
 def fresh_directory(kind: str) -> Path:
     """A path for new data of that kind; its parent exists, it doesn't."""
-    parent = directory() / "rds" / kind
+    parent = directory() / kind
     parent.mkdir(parents=True, exist_ok=True)
     return parent / uuid.uuid4().hex[:12]

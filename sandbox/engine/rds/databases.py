@@ -1,5 +1,6 @@
 """The server behind each instance: started, put behind its gate, stopped, forgotten."""
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ class Database:
 
     server: Server | None
     gate: Gate
+    data: Path | None = None  # of a stopped server
 
 
 _databases: dict[str, Database] = {}  # by the instance's ARN
@@ -35,7 +37,7 @@ def boot(instance: Record, source: Path | None) -> None:
     started = time.monotonic()
     server = Server.start(fresh_directory("instances"), source=source)
     _prepare(server, instance, restored=source is not None)
-    database = Database(server, Gate(_rules(instance), certificates.context_of(directory())))
+    database = Database(server, Gate(_rules(instance), certificates.context_of(directory().parent)))
     time.sleep(max(0.0, operation_seconds() - (time.monotonic() - started)))
     if rds._instances.get(instance["DBInstanceIdentifier"]) is not instance:  # deleted meanwhile
         database.gate.close()
@@ -70,29 +72,40 @@ def set_master_password(instance: Record, password: str) -> None:
 
 
 def stop(instance: Record) -> None:
-    """Stop an instance's server and keep its data and its address."""
+    """Stop an instance's server; its data and its address stay."""
     database = _databases.get(instance["DBInstanceArn"])
     if database and database.server:
         database.server.stop()
-        database.server = None
+        database.data, database.server = database.server.directory, None
+
+
+def start(instance: Record) -> None:
+    """Start the server of a stopped instance again."""
+    database = _databases.get(instance["DBInstanceArn"])
+    if database and database.data:
+        database.server, database.data = Server.start(database.data), None
 
 
 def forget(instance: Record) -> None:
     """End an instance's server and remove its data."""
     database = _databases.pop(instance["DBInstanceArn"], None)
     if database:
-        database.gate.close()
-        if database.server:
-            database.server.delete()
+        _end(database)
 
 
 def forget_all() -> None:
     """End every server; for the engine's reset."""
     for database in list(_databases.values()):
-        database.gate.close()
-        if database.server:
-            database.server.delete()
+        _end(database)
     _databases.clear()
+
+
+def _end(database: Database) -> None:
+    database.gate.close()
+    if database.server:
+        database.server.delete()
+    if database.data:
+        shutil.rmtree(database.data, ignore_errors=True)
 
 
 def _rules(instance: Record) -> Rules:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.h
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ministack.services import rds
@@ -146,6 +147,42 @@ def modify(parameters: Parameters) -> Answer:
     if manage:
         secrets.keep(instance, secrets.key_of(value(parameters, "MasterUserSecretKmsKeyId")))
     return described("ModifyDBInstance", instance)
+
+
+@answering
+def stop(parameters: Parameters) -> Answer:
+    """AWS stops the server; MiniStack only said so.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
+    """
+    return _switch(parameters, "Stop", ("available", "stopping", "stopped"), databases.stop)
+
+
+@answering
+def start(parameters: Parameters) -> Answer:
+    """AWS starts the server again, at the same address; MiniStack only said so."""
+    return _switch(parameters, "Start", ("stopped", "starting", "available"), databases.start)
+
+
+def _switch(
+    parameters: Parameters, verb: str, states: tuple[str, str, str], change: Callable[[Record], None]
+) -> Answer:
+    """Take an instance from the first state through the second to the third."""
+    instance = require(value(parameters, "DBInstanceIdentifier"))
+    before, during, after = states
+    if instance["DBInstanceStatus"] != before:
+        raise Refused(
+            "InvalidDBInstanceState", f"Instance {instance['DBInstanceIdentifier']} is not in {before} state."
+        )
+    instance["DBInstanceStatus"] = during
+
+    def settle() -> None:
+        time.sleep(operation_seconds())
+        change(instance)
+        instance["DBInstanceStatus"] = after
+
+    background(settle)
+    return described(f"{verb}DBInstance", instance)
 
 
 def check_deletable(instance: Record, parameters: Parameters) -> None:

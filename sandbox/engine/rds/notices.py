@@ -6,14 +6,16 @@ of these happen. Messages: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuid
 """
 
 import contextvars
+import json
 import threading
 import time
 
 from ministack.core.responses import new_uuid
 from ministack.services import rds
 
-from sandbox.engine import events, faults
-from sandbox.engine.rds.common import Record, now, operation_seconds
+from sandbox.engine import clients, events, faults
+from sandbox.engine.rds import subscriptions
+from sandbox.engine.rds.common import Record, background, now, operation_seconds
 
 LATE = 3.0  # seconds, or five times as long as an operation takes: after everybody has looked
 
@@ -53,6 +55,8 @@ def _announce(kind: str, name: str, arn: str, event: str, category: str, message
     fault = (faults.get("rds_events") or {}).get(event)
     if fault == "drop":
         return
+    for topic in subscriptions.topics_for(DESCRIBED_AS[kind], name, category):
+        _publish(topic, kind, name, event, message)
     if fault == "late":
         context = contextvars.copy_context()
         delay = max(LATE, 5 * operation_seconds())
@@ -62,3 +66,19 @@ def _announce(kind: str, name: str, arn: str, event: str, category: str, message
         return
     for _ in range(2 if fault == "double" else 1):
         events.emit("aws.rds", DETAIL_TYPES[kind], detail, [arn])
+
+
+def _publish(topic: str, kind: str, name: str, event: str, message: str) -> None:
+    """Send an event to a topic, in the form of https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.html."""
+    content = {
+        "Event Source": DESCRIBED_AS[kind],
+        "Event Time": now().replace("T", " ").removesuffix("Z"),
+        "Source ID": name,
+        "Event ID": f"http://docs.amazonwebservices.com/AmazonRDS/latest/UserGuide/USER_Events.html#{event}",
+        "Event Message": message,
+    }
+    background(
+        lambda: clients.client("sns").publish(
+            TopicArn=topic, Subject="RDS Notification Message", Message=json.dumps(content)
+        )
+    )

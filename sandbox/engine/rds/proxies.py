@@ -20,7 +20,7 @@ def create(parameters: Parameters) -> Answer:
     proxy = rds._db_proxies.get(value(parameters, "DBProxyName"))
     if made[0] >= 400 or proxy["EngineFamily"] != "MYSQL":  # noqa: PLR2004
         return made
-    gate = Gate(_rules(proxy), certificates.context_of(directory()))
+    gate = Gate(_rules(proxy), certificates.context_of(directory().parent))
     _gates[proxy["DBProxyArn"]] = gate
     proxy["Endpoint"] = f"127.0.0.1:{gate.port}"
     rds._db_proxy_endpoints[proxy["DBProxyName"]]["Endpoint"] = proxy["Endpoint"]

@@ -1,0 +1,37 @@
+"""What event and sweep have in common: given a row, look at what it is about and do what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from handlers.cleaning import clean
+from handlers.concluding import Concluding
+from handlers.core import points
+from handlers.ledger import Item
+
+
+def notice(concluding: Concluding, point: str) -> None:
+    """Look at every operation of *point* that is open in this region: something is said to have happened to it."""
+    for row in concluding.following.ledger.operations(point):
+        if row["region"] == concluding.following.ledger.region and "open" in row:
+            look(concluding, row)
+
+
+def look(concluding: Concluding, row: Item, *, unnoticed: bool = False) -> None:
+    """Settle the operation *row*, or clean up after it if its run is over."""
+    if row.get("abandoned"):
+        clean(concluding.following, row)
+    else:
+        concluding.following.settle(row, unnoticed=unnoticed)
+
+
+def run_ended(concluding: Concluding, row: Item, ending: Mapping[str, str]) -> None:
+    """The run that has the point *row* is over: if it did not conclude the point, that failed."""
+    if row["status"] == points.RUNNING or "open" in row:
+        concluding.fail(row, ending)
+
+
+def copy_ended(concluding: Concluding, claim: Item, ending: Mapping[str, str]) -> None:
+    """The run that has the copy *claim* is over: if it left no outcome, the copy failed."""
+    if "open" in claim:
+        concluding.fail_copy(claim["point"], claim["attempt"], ending)

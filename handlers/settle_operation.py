@@ -1,0 +1,95 @@
+"""Something may have ended: look, and answer whoever waits. Reads the queue behind the event rules of its region."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from handlers import machines, noticing
+from handlers.concluding import Concluding
+from handlers.core import names
+from handlers.core.errors import HoldfastError, InvalidRequest
+from handlers.following import Following
+from handlers.ledger import Item
+from handlers.runtime import Clients, from_environment, log, now, region, translated
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Variables of the function.
+
+    Attributes:
+        prefix: First part of every physical name.
+        ledger: Name of the table.
+        bus: Name of this region's event bus.
+    """
+
+    prefix: str
+    ledger: str
+    bus: str
+
+
+def handler(event: Item, context: object) -> Item:
+    """``{Records: [SQS message of an EventBridge event]} -> {batchItemFailures: [{itemIdentifier}]}``."""
+    environment = from_environment(Environment)
+    following = Following.of(Clients(), environment.ledger, region(), now)
+    return settle_all(Concluding(following, environment.bus), environment.prefix, event["Records"])
+
+
+def settle_all(concluding: Concluding, prefix: str, records: list[Item]) -> Item:
+    """Which of *records* are to come again; one that fails holds up no other."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html (partial batch responses)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # loaded with the client
+
+    failed = []
+    for record in records:
+        try:
+            with translated():
+                settle(concluding, prefix, json.loads(record["body"]))
+        except (HoldfastError, ClientError, BotoCoreError, ValueError, KeyError) as error:
+            log("event not settled", level="ERROR", error=f"{type(error).__name__}: {error}", id=record["messageId"])
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def settle(concluding: Concluding, prefix: str, event: Item) -> None:
+    """Look at what *event* points to. It is never believed: it may be late, doubled, out of order, or forged."""
+    detail = event["detail"]
+    look: dict[str, Callable[[], None]] = {
+        "RDS DB Snapshot Event": lambda: _snapshot_changed(concluding, prefix, detail["SourceIdentifier"]),
+        "Copy Concluded": lambda: noticing.notice(concluding, detail["recovery_point"]),
+        "Step Functions Execution Status Change": lambda: _execution_ended(concluding, detail),
+    }
+    if event["detail-type"] in look:
+        look[event["detail-type"]]()
+
+
+def _snapshot_changed(concluding: Concluding, prefix: str, snapshot: str) -> None:
+    if point := names.point_of_snapshot(prefix, snapshot):
+        noticing.notice(concluding, point)
+
+
+def _execution_ended(concluding: Concluding, detail: Item) -> None:
+    """A run that ended without recording why is recorded as failed; all others did that themselves."""
+    ending = machines.ending(concluding.following.clients.states, detail["executionArn"])
+    point = _point_of(json.loads(detail.get("input") or "{}"))
+    if ending is None or point is None:
+        return
+    ledger = concluding.following.ledger
+    row = ledger.point(point)
+    if row and row["execution"] == detail["executionArn"]:
+        noticing.run_ended(concluding, row, ending)
+    claim = ledger.read(f"POINT#{point}", "CLAIM#copy")
+    if claim and claim["execution"] == detail["executionArn"]:
+        noticing.copy_ended(concluding, claim, ending)
+
+
+def _point_of(data: Item) -> str | None:
+    """The point that an execution's input means; large inputs are not in the event, and the sweep finds those."""
+    if "request" in data:
+        return str(data["request"]["point"]["id"])
+    try:
+        return names.point_id(names.database_id(data.get("database")), names.moment(data.get("scheduled_at")))
+    except InvalidRequest:
+        return None

@@ -1,0 +1,182 @@
+"""Deploy the emitted templates to both regions of the embedded AWS, each stack as soon as what it needs is there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import build
+from blueprints import emit, packaging
+from blueprints.rebuild import Memory
+from blueprints.request import Request
+from sandbox.errors import DeploymentFailed
+from sandbox.progress import Progress
+
+if TYPE_CHECKING:
+    from blueprints.settings import Settings
+    from sandbox.server import Engine
+
+POLL = 0.1  # seconds between two looks at a stack
+STACK_TIMEOUT = 120  # seconds; the database's server is the slowest, and takes 3
+CA_TIMEOUT = 30  # seconds until the embedded RDS has a certificate authority
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+
+
+@dataclass(frozen=True, order=True)
+class Stack:
+    """One stack in one region."""
+
+    name: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What goes where.
+
+    Attributes:
+        engine: The embedded AWS.
+        settings: What is deployed.
+        outputs: Folder of this deployment's emitted templates.
+    """
+
+    engine: Engine
+    settings: Settings
+    outputs: Path
+
+    def artifacts(self, region: str) -> str:
+        """The bucket that holds the functions' archive."""
+        return self.settings.name("artifacts", region, self.engine.account)
+
+    def stacks(self) -> list[str]:
+        """The stacks of this deployment, in the order of ``build.STACKS``."""
+        return [name for name in build.STACKS if (self.outputs / f"{name}.json").exists()]
+
+    def needs(self, stack: Stack) -> set[Stack]:
+        """What must be there before *stack*.
+
+        A bucket that replicates needs its destination; the ledger's replica in the recovery region is made by the
+        primary's stack, and the primary's backup stack sends events to the recovery region's bus.
+        """
+        primary, recovery = self.settings.regions
+        here = {
+            "network": ["keys"],
+            "storage": ["keys"],
+            "database": ["keys", "network"],
+            "backup": ["keys", "network", "storage", "database"],
+        }
+        found = {Stack(name, stack.region) for name in here.get(stack.name, [])}
+        if stack == Stack("storage", primary):
+            found |= {Stack("keys", recovery), Stack("storage", recovery)}
+        if stack.name == "backup":
+            found.add(Stack("storage", primary if stack.region == recovery else recovery))
+        if stack == Stack("backup", primary):
+            found.add(Stack("backup", recovery))
+        return {needed for needed in found if needed.name in self.stacks()}
+
+
+def emitted(request: Request, directory: Path) -> Path:
+    """Emit the templates that *request* asks for below *directory*, and return the folder that holds them.
+
+    Raises:
+        SettingsError: The request names no settings, or wrong ones.
+    """
+    (settings,) = request.deployments()
+    emit.emit(directory, build.STACKS, request, Memory(directory / "build.json", directory))
+    return directory / settings.stage
+
+
+def deploy(deployment: Deployment, progress: Progress) -> dict[Stack, float]:
+    """Create every stack in both regions; the answer is how many seconds each took.
+
+    Raises:
+        DeploymentFailed: A stack could not be created; the message names the resource and the reason.
+        PackagingError: The functions' archive can't be made.
+    """
+    _make_buckets(deployment)
+    waiting = {Stack(name, region) for region in reversed(deployment.settings.regions) for name in deployment.stacks()}
+    done: dict[Stack, float] = {}
+    with ThreadPoolExecutor(8, "deploy") as pool:
+        running: dict[Future[float], Stack] = {}
+        while waiting or running:
+            for stack in sorted(stack for stack in waiting if deployment.needs(stack) <= done.keys()):
+                running[pool.submit(_create, deployment, stack, progress)] = stack
+                waiting.discard(stack)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                done[running.pop(future)] = future.result()
+    return done
+
+
+def _make_buckets(deployment: Deployment) -> None:
+    for region in deployment.settings.regions:
+        client = deployment.engine.client("s3", region)
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        client.create_bucket(Bucket=deployment.artifacts(region), **where)
+
+
+def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
+    """Create one stack and wait until it is complete.
+
+    Raises:
+        DeploymentFailed: It did not become complete.
+    """
+    text = (deployment.outputs / f"{stack.name}.json").read_text()
+    if stack.name == "backup":
+        _upload(deployment, stack.region)
+    total = len(json.loads(text)["Resources"])
+    client = deployment.engine.client("cloudformation", stack.region)
+    name = deployment.settings.name(stack.name)
+    what = f"{stack.name} stack in {stack.region}"
+    progress.begin(what, what, f"CloudFormation creates {total} resources")
+    begun = time.monotonic()
+    client.create_stack(StackName=name, TemplateBody=text, Capabilities=CAPABILITIES, OnFailure="DO_NOTHING")
+    while (status := _status(client, name)).endswith("_IN_PROGRESS"):
+        if time.monotonic() - begun > STACK_TIMEOUT:
+            progress.end(what, "still not complete")
+            raise DeploymentFailed(f"the {what} is {status} after {STACK_TIMEOUT} s")
+        time.sleep(POLL)
+    if status != "CREATE_COMPLETE":
+        progress.end(what, "failed")
+        raise DeploymentFailed(f"the {what} is {status}: {cause(client, name)}")
+    progress.end(what, f"{total} resources")
+    return time.monotonic() - begun
+
+
+def _status(client: Any, name: str) -> str:  # noqa: ANN401 (any region's client)
+    return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def cause(client: Any, name: str) -> str:  # noqa: ANN401 (any region's client)
+    """The first failure of a stack's resources: the others follow from it."""
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=name)
+    return first_failure([event for page in pages for event in page["StackEvents"]])
+
+
+def first_failure(events: Iterable[Mapping[str, Any]]) -> str:
+    """Resource, type and reason of the oldest failed event; CloudFormation lists the newest first."""
+    failed = [event for event in events if event.get("ResourceStatus", "").endswith("_FAILED")]
+    own = [event for event in failed if event.get("ResourceType") != "AWS::CloudFormation::Stack"]
+    if not (own or failed):
+        return "CloudFormation named no reason"
+    event = (own or failed)[-1]
+    reason = " ".join(event.get("ResourceStatusReason", "no reason given").split())
+    return f"{event['LogicalResourceId']} ({event.get('ResourceType', 'unknown type')}): {reason}"
+
+
+def _upload(deployment: Deployment, region: str) -> None:
+    """Put the functions' archive, with the certificate authority of the embedded RDS, where the templates expect it."""
+    directory = deployment.engine.directory
+    authority = directory / "rds-ca.pem"
+    deadline = time.monotonic() + CA_TIMEOUT
+    while not authority.exists():
+        if time.monotonic() > deadline:
+            raise DeploymentFailed("the embedded RDS has no certificate authority; it makes one with its first database")
+        time.sleep(POLL)
+    archive = packaging.package(directory / "packages" / region, authority.read_bytes())
+    bucket = deployment.artifacts(region)
+    deployment.engine.client("s3", region).upload_file(str(archive), bucket, archive.name)

@@ -1,0 +1,133 @@
+"""Every template of every profile and combination of options, rendered once, for tests that are tables."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+import build
+from blueprints.settings import PRODUCTION, PROFILES, Network, Settings
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+OPTIONS = {
+    **PROFILES,
+    "NO_DATABASE": replace(PRODUCTION, database=None),
+    "BARE_DATABASE": replace(
+        PRODUCTION,
+        network=Network(zones=3),
+        permissions_boundary=BOUNDARY,
+        database=replace(PRODUCTION.database, proxy=False, multi_az=False, deletion_protection=False),
+        backup=replace(PRODUCTION.backup, lock_mode="COMPLIANCE"),
+    ),
+    # The longest of every name.
+    "LONGEST": replace(
+        PRODUCTION,
+        project="abcdefghijkl",
+        stage="mnopqrstuvwx",
+        primary_region="ap-southeast-1",
+        recovery_region="ap-northeast-1",
+    ),
+}
+
+Template = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource where it was found."""
+
+    option: str
+    settings: Settings
+    stack: str
+    title: str
+    resource: dict[str, Any]
+    template: Template
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return self.resource.get("Properties", {})
+
+    def __str__(self) -> str:
+        return f"{self.option}/{self.stack}.{self.title}"
+
+
+@cache
+def rendered(option: str) -> dict[str, Template]:
+    """Templates of *option* by stack, in the order of deployment, as JSON says them."""
+    settings = OPTIONS[option]
+    return {
+        stack: json.loads(blueprint(settings).to_json())
+        for stack, blueprint in build.STACKS.items()
+        if stack != "database" or settings.database
+    }
+
+
+def templates() -> list[Any]:
+    """One test parameter per template: option, stack, template."""
+    return [
+        pytest.param(option, stack, template, id=f"{option}/{stack}")
+        for option in OPTIONS
+        for stack, template in rendered(option).items()
+    ]
+
+
+def found(*kinds: str) -> Iterator[Found]:
+    """Every resource of the *kinds* (``AWS::S3::Bucket``), or of all kinds."""
+    for option, settings in OPTIONS.items():
+        for stack, template in rendered(option).items():
+            for title, resource in template["Resources"].items():
+                if not kinds or resource["Type"] in kinds:
+                    yield Found(option, settings, stack, title, resource, template)
+
+
+def each(*kinds: str) -> pytest.MarkDecorator:
+    """Run the test for every resource of the *kinds*, as argument ``it``."""
+    return pytest.mark.parametrize("it", [pytest.param(it, id=str(it)) for it in found(*kinds)])
+
+
+def statements(it: Found) -> list[dict[str, Any]]:
+    """Statements of every policy document inside a resource, trust policies too."""
+    return list(_statements(it.properties))
+
+
+def _statements(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "Statement" in node:
+            yield from node["Statement"]
+        else:
+            for value in node.values():
+                yield from _statements(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _statements(value)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def resolved(node: Any, region: str, account: str = "123456789012") -> Any:
+    """*node* with ``Fn::Sub`` and pseudo-parameters filled in."""
+    fill = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": account}
+    if isinstance(node, dict):
+        if set(node) == {"Fn::Sub"} and isinstance(node["Fn::Sub"], str):
+            text: str = node["Fn::Sub"]
+            for name, value in fill.items():
+                text = text.replace(f"${{{name}}}", value)
+            return text
+        if set(node) == {"Ref"}:
+            return fill.get(node["Ref"], node)
+        return {key: resolved(value, region, account) for key, value in node.items()}
+    if isinstance(node, list):
+        return [resolved(value, region, account) for value in node]
+    return node
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """*node* and everything below it."""
+    yield node
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from walk(value)
