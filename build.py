@@ -47,12 +47,24 @@ def _database(s: Settings) -> Template | None:
     return database.blueprint(s, *inputs) if s.database else None
 
 
+def _backup(s: Settings) -> Template:
+    from blueprints import backup, outputs
+
+    return backup.blueprint(
+        s,
+        outputs.KeysOutputs.imported(s),
+        outputs.NetworkOutputs.imported(s),
+        outputs.StorageOutputs.imported(s),
+    )
+
+
 # In the order they must be deployed. A stack's modules are imported only when it is built.
 STACKS: dict[str, Callable[[Settings], Template | None]] = {
     "keys": _keys,
     "network": _network,
     "storage": _storage,
     "database": _database,
+    "backup": _backup,
 }
 
 

@@ -13,9 +13,9 @@ from blueprints import arns, permissions
 from blueprints.iam import role
 from blueprints.outputs import KeysOutputs
 from blueprints.queues import Sender, dead_letters, queue
+from blueprints.regions import PRIMARY
 from blueprints.settings import Settings
 
-PRIMARY = "IsPrimaryRegion"
 SOURCE = "holdfast.backup"
 # A rule tries for a day, as EventBridge does by default, then puts the event aside.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html

@@ -17,7 +17,7 @@ import awacs.s3
 import awacs.sqs
 import awacs.states
 import awacs.xray
-from awacs.aws import Action, Statement, StringEquals, StringLike
+from awacs.aws import Action, ForAnyValueStringEquals, Statement, StringEquals, StringLike
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
@@ -105,6 +105,18 @@ def lend_key_to_rds(sid: str, *keys: AWSHelperFn) -> Statement:
     )
 
 
+def lend_foreign_key_to_rds(sid: str, settings: Settings, purpose: str, region: str) -> Statement:
+    """Have RDS read, in *region*, what lies there under the key of *purpose*; by alias, since its id is unknown here."""
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
+    return allow(
+        sid,
+        [awacs.kms.CreateGrant, awacs.kms.DescribeKey, awacs.kms.Decrypt],
+        [arns.keys(region=region)],
+        ForAnyValueStringEquals("kms:ResourceAliases", settings.alias(purpose)),
+        StringLike("kms:ViaService", "rds.*.amazonaws.com"),
+    )
+
+
 def describe_keys(*keys: AWSHelperFn) -> Statement:
     """Ask whether a key is enabled."""
     return allow("DescribeKeys", [awacs.kms.DescribeKey], keys)
@@ -181,8 +193,29 @@ def list_objects(bucket: AWSHelperFn, *prefixes: str) -> Statement:
     return allow("ListObjects", [awacs.s3.ListBucket], [bucket], *conditions)
 
 
-def read_objects(objects: AWSHelperFn) -> Statement:
-    """Read *objects* (ARN pattern), their attributes and versions."""
+def list_versions(bucket: AWSHelperFn, *prefixes: str) -> Statement:
+    """List the keys of *bucket* (ARN) that begin with one of *prefixes*, with their versions and delete markers."""
+    return allow(
+        "ListVersions",
+        [awacs.s3.ListBucket, awacs.s3.ListBucketVersions],
+        [bucket],
+        StringLike("s3:prefix", [f"{prefix}*" for prefix in prefixes]),
+    )
+
+
+def export_to(objects: AWSHelperFn) -> Statement:
+    """Write an export to *objects* (ARN pattern), as RDS wants it for its own role."""
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup.html
+    return allow("WriteExports", [awacs.s3.PutObject, awacs.s3.GetObject, awacs.s3.DeleteObject], [objects])
+
+
+def find_bucket(bucket: AWSHelperFn) -> Statement:
+    """List *bucket* (ARN) and ask for its region, as RDS does before an export; it lists without a prefix, too."""
+    return allow("FindBucket", [awacs.s3.ListBucket, awacs.s3.GetBucketLocation], [bucket])
+
+
+def read_objects(*objects: AWSHelperFn) -> Statement:
+    """Read *objects* (ARN patterns), their attributes and versions."""
     return allow(
         "ReadObjects",
         [
@@ -191,7 +224,7 @@ def read_objects(objects: AWSHelperFn) -> Statement:
             awacs.s3.GetObjectVersion,
             awacs.s3.GetObjectVersionAttributes,
         ],
-        [objects],
+        objects,
     )
 
 

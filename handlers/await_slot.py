@@ -1,4 +1,4 @@
-"""Queue for a slot of an AWS quota; the waiting task is answered when there is one. State of ``backup`` and ``copy``."""
+"""Queue for a slot of an AWS quota; the task is answered when there is one. State of ``backup`` and ``copy``."""
 
 from __future__ import annotations
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import machines
+from handlers import described, machines
 from handlers.core import names, operations, points
-from handlers.core.errors import AlreadyClaimed, DatabaseUnsuitable, TemporarilyUnavailable
+from handlers.core.errors import AlreadyClaimed, DatabaseNotFound, DatabaseUnsuitable, TemporarilyUnavailable
 from handlers.ledger import Item, Ledger
 from handlers.runtime import Clients, from_environment, now, region, translated
-from handlers.select_databases import describe
 
 _TRIES = 3  # of the write, if another run writes meanwhile
 
@@ -55,7 +54,9 @@ def claim(clients: Clients, ledger: Ledger, environment: Environment, request: I
     """
     database = names.database_id(request.get("database"))
     scheduled_at = names.moment(request.get("scheduled_at"))
-    instance = describe(clients.rds, database)
+    instance = described.instance(clients.rds, database)
+    if instance is None:
+        raise DatabaseNotFound(f"RDS knows no database instance {database} in this region")
     points.require_suitable(database, instance)
     expected = clients.key_arn(environment.data_key)
     if not operations.same_key(instance.get("KmsKeyId", ""), expected):

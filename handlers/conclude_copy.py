@@ -1,4 +1,4 @@
-"""Write down what the recovery region holds of a recovery point, and tell the primary. Last but one state of ``copy``."""
+"""Write down what the recovery region holds of a point, and tell the primary. Last but one state of ``copy``."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def conclude(concluding: Concluding, point: Item, check: Item, copy: Item) -> It
         "status": verdict.status,
         "levels": levels,
         "level": verdict.level,
-        "problems": list(verdict.problems),
+        "problems": [*row["problems"], *copy["problems"]],  # CheckExport recorded more than it passed on
         "problem_count": verdict.problem_count,
     }
     concluding.conclude(row, values)

@@ -1,4 +1,4 @@
-"""How runs end: the ledger first, then the event, then the row is closed. Whoever dies in between, the sweep repeats."""
+"""How runs end: first the ledger, then the event, then the row is closed. The sweep repeats what was cut short."""
 
 from __future__ import annotations
 
@@ -141,11 +141,8 @@ class Concluding:
         return outcome.note if isinstance(outcome, Running) else ""
 
     def _abandoned(self, operations: list[Item], levels: Mapping[str, Any]) -> list[Item | None]:
-        """Those of *operations* that no level vouches for, given up; what vouched-for ones leave open is closed."""
+        """Those of *operations* that no level vouches for, given up; the sweep settles the others."""
         left = [op for op in operations if not points.is_vouched(op["kind"], op["state"], levels)]
-        for kept in operations:
-            if kept not in left:
-                self.following.settle(kept)
         return [op if op.get("abandoned") else self.following.abandon(op) for op in left]
 
     def _clean(self, abandoned: list[Item | None]) -> None:

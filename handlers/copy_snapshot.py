@@ -1,15 +1,15 @@
-"""Pull a snapshot into this region under its key; the waiting task is answered when it is available. State of ``copy``."""
+"""Pull a snapshot into this region under its key; the task is answered when it is available. State of ``copy``."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from handlers.core import names
 from handlers.core.errors import CopyRefused, QuotaReached
 from handlers.following import Following
 from handlers.ledger import Item
 from handlers.runtime import Clients, code, from_environment, log, message, now, region, translated
-from handlers.take_snapshot import tags
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Environment:
 
 @translated()
 def handler(event: Item, context: object) -> None:
-    """``{point, snapshot, token}``; the token is answered with ``{snapshot, snapshot_arn, key, started_at, ended_at}``."""
+    """``{point, snapshot, token}``; the answer is ``{snapshot, snapshot_arn, key, started_at, ended_at}``."""
     environment = from_environment(Environment)
     following = Following.of(Clients(), environment.ledger, region(), now)
     copy(following, environment, event["point"], event["snapshot"], event["token"])
@@ -47,6 +47,7 @@ def copy(following: Following, environment: Environment, point: Item, snapshot: 
     """
     expected = {
         "source": snapshot["arn"],
+        "taken_at": snapshot["taken_at"],
         "key": following.clients.key_arn(environment.backups_key),
         "deployment": environment.prefix,
     }
@@ -65,7 +66,7 @@ def _begin(clients: Clients, environment: Environment, point: Item, expected: It
             TargetDBSnapshotIdentifier=point["snapshot"],
             KmsKeyId=expected["key"],
             SourceRegion=environment.primary_region,  # botocore signs the request to it
-            Tags=tags(environment.prefix, point),  # type: ignore[arg-type]  # a list of dicts
+            Tags=names.tags(environment.prefix, point["id"]),  # type: ignore[arg-type]  # a list of dicts
         )
     except ClientError as error:
         # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBSnapshot.html

@@ -1,12 +1,13 @@
-"""Export a snapshot to the staging bucket, and have the waiting task answered when it has ended. State of ``backup``."""
+"""Export a snapshot to the staging bucket; the task is answered when that has ended. State of ``backup``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers import described
 from handlers.core import names
 from handlers.core.errors import ExportRefused, QuotaReached
-from handlers.following import Following, export_task
+from handlers.following import Following
 from handlers.ledger import Item
 from handlers.runtime import Clients, code, from_environment, log, message, now, region, translated
 
@@ -30,7 +31,7 @@ class Environment:
 
 @translated()
 def handler(event: Item, context: object) -> None:
-    """``{point, snapshot, token}``; the token is answered with the export's facts (``core.operations``)."""
+    """``{point, snapshot, token}``; the answer is the export's facts (``core.operations``)."""
     environment = from_environment(Environment)
     following = Following.of(Clients(), environment.ledger, region(), now)
     export(following, environment, event["point"], event["snapshot"], event["token"])
@@ -76,7 +77,7 @@ def _begin(clients: Clients, row: Item) -> None:
         # ExportTaskLimitReachedFault is real and not in botocore's model
         match code(error).removesuffix("Fault"):
             case "ExportTaskAlreadyExists":
-                if export_task(clients.rds, row["resource"]) is None:
+                if described.export_task(clients.rds, row["resource"]) is None:
                     raise QuotaReached(f"{expected['source']} is being exported by another task") from error
                 log("export exists", export=row["resource"])
             case "ExportTaskLimitReached":

@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.machines import answer
+from handlers import described
 from handlers.core import operations
 from handlers.core.errors import AlreadyClaimed, QuotaReached, TemporarilyUnavailable
 from handlers.core.names import iso
 from handlers.core.operations import Failed, Kind, Outcome, Running, Succeeded
 from handlers.ledger import Item, Ledger
-from handlers.runtime import code, log
+from handlers.machines import answer
+from handlers.runtime import log
 from handlers.slots import Slots
 
 if TYPE_CHECKING:
-    from mypy_boto3_rds import RDSClient
-
     from handlers.runtime import Clients
 
 
@@ -78,7 +77,7 @@ class Following:
         return row
 
     def settle(self, row: Item, *, unnoticed: bool = False) -> Outcome:
-        """What has become of the operation *row*; if it has ended, its slot is free and its token answered.
+        """What has become of the operation *row*; if it has ended, its token is answered and its slot free.
 
         Args:
             row: As read just now.
@@ -94,9 +93,9 @@ class Following:
         if isinstance(outcome, Running) or row.get("abandoned"):
             return outcome
         if not row["answered"]:
+            answer(self.clients.states, row["token"], outcome)
             if quota := operations.QUOTAS.get(row["kind"]):
                 self.slots.release(quota, row["point"], row["attempt"])
-            answer(self.clients.states, row["token"], outcome)
             log("operation ended", kind=row["kind"], point=row["point"], outcome=type(outcome).__name__)
         self._close(row, unnoticed=unnoticed and first)
         return outcome
@@ -110,8 +109,8 @@ class Following:
         if row["kind"] == "recovery-copy":
             return self.ledger.read(row["pk"], "OUTCOME#copy")
         if row["kind"] == "export":
-            return export_task(self.clients.rds, row["resource"])
-        return snapshot(self.clients.rds, row["resource"])
+            return described.export_task(self.clients.rds, row["resource"])
+        return described.snapshot(self.clients.rds, row["resource"])
 
     def abandon(self, row: Item) -> Item | None:
         """*row*, whose run is over and whose leavings are to be cleaned; nothing if somebody changed it."""
@@ -131,28 +130,6 @@ class Following:
         values = {"answered": True, **({"unnoticed_since": iso(self.clock())} if unnoticed else {})}
         gone = ("token", *(() if unnoticed else ("open", "unnoticed_since")))
         self.ledger.change(row, values, seen={"arms": row["arms"]}, remove=gone)
-
-
-def snapshot(rds: RDSClient, name: str) -> Item | None:
-    """RDS's description of a snapshot, or nothing."""
-    return _described(lambda: rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"], "DBSnapshotNotFound")
-
-
-def export_task(rds: RDSClient, name: str) -> Item | None:
-    """RDS's description of an export task, or nothing."""
-    return _described(lambda: rds.describe_export_tasks(ExportTaskIdentifier=name)["ExportTasks"], "ExportTaskNotFound")
-
-
-def _described(call: Callable[[], Any], absent: str) -> Item | None:
-    from botocore.exceptions import ClientError  # noqa: PLC0415  # loaded with the client
-
-    try:
-        found = call()
-    except ClientError as error:
-        if code(error).removesuffix("Fault") == absent:
-            return None
-        raise
-    return dict(found[0]) if found else None
 
 
 def _require_free(before: Item, attempt: int, resource: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from handlers import record_failure
 from handlers.cleaning import clean
 from handlers.concluding import Concluding
-from handlers.core import points
 from handlers.ledger import Item
 
 
@@ -25,9 +25,10 @@ def look(concluding: Concluding, row: Item, *, unnoticed: bool = False) -> None:
         concluding.following.settle(row, unnoticed=unnoticed)
 
 
-def run_ended(concluding: Concluding, row: Item, ending: Mapping[str, str]) -> None:
-    """The run that has the point *row* is over: if it did not conclude the point, that failed."""
-    if row["status"] == points.RUNNING or "open" in row:
+def run_ended(concluding: Concluding, run: Mapping[str, str], ending: Mapping[str, str]) -> None:
+    """The *run* (``database``, ``scheduled_at``, ``execution``) is over: if it left its point open, that failed."""
+    row = record_failure.row_of(concluding, run)
+    if row and row["execution"] == run["execution"] and "open" in row:
         concluding.fail(row, ending)
 
 

@@ -37,7 +37,7 @@ def handler(event: Item, context: object) -> Item:
 
 def record(concluding: Concluding, event: Item) -> Item:
     """Error and cause of the failed run, after they were recorded; a point of another run is left alone."""
-    row = _row(concluding, event)
+    row = row_of(concluding, event)
     error, cause = points.failure(event["error"], [])
     if row is not None and row["execution"] == event["execution"]:
         failed = concluding.fail(row, event["error"])
@@ -56,7 +56,7 @@ def record(concluding: Concluding, event: Item) -> Item:
     return {"error": error, "cause": cause}
 
 
-def _row(concluding: Concluding, event: Mapping[str, str]) -> Item | None:
+def row_of(concluding: Concluding, event: Mapping[str, str]) -> Item | None:
     """The point's row: made now if the run failed before it could claim it; nothing if the request names no point."""
     ledger = concluding.following.ledger
     try:

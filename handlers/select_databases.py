@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from handlers import described
 from handlers.core import names, points
 from handlers.core.errors import DatabaseNotFound, InvalidRequest
-from handlers.runtime import Clients, code, from_environment, log, translated
+from handlers.runtime import Clients, from_environment, log, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -65,8 +66,8 @@ def _named(rds: RDSClient, environment: Environment, databases: object) -> tuple
         raise InvalidRequest("databases", databases, "use a list of ids of RDS instances")
     wanted = list(dict.fromkeys(names.database_id(each) for each in databases))
     page, rest = wanted[: environment.page_size], wanted[environment.page_size :]
-    for database in page:
-        describe(rds, database)
+    if unknown := [database for database in page if described.instance(rds, database) is None]:
+        raise DatabaseNotFound(f"RDS knows no database instance {', '.join(unknown)} in this region")
     return page, {"databases": rest} if rest else {}
 
 
@@ -85,19 +86,3 @@ def _tagged(rds: RDSClient, environment: Environment, marker: str | None) -> tup
             status = instance.get("DBInstanceStatus")
             log("tagged, but not protected", level="WARNING", database=instance["DBInstanceIdentifier"], status=status)
     return chosen, {"marker": page["Marker"]} if page.get("Marker") else {}
-
-
-def describe(rds: RDSClient, database: str) -> Item:
-    """RDS's description of *database*.
-
-    Raises:
-        DatabaseNotFound: There is none.
-    """
-    from botocore.exceptions import ClientError  # noqa: PLC0415  # loaded with the client
-
-    try:
-        return dict(rds.describe_db_instances(DBInstanceIdentifier=database)["DBInstances"][0])
-    except ClientError as error:
-        if code(error).removesuffix("Fault") == "DBInstanceNotFound":
-            raise DatabaseNotFound(f"RDS knows no database instance {database!r} in this region") from error
-        raise

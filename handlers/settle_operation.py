@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from handlers import machines, noticing
 from handlers.concluding import Concluding
 from handlers.core import names
-from handlers.core.errors import HoldfastError, InvalidRequest
+from handlers.core.errors import HoldfastError
 from handlers.following import Following
 from handlers.ledger import Item
 from handlers.runtime import Clients, from_environment, log, now, region, translated
@@ -71,25 +71,20 @@ def _snapshot_changed(concluding: Concluding, prefix: str, snapshot: str) -> Non
 
 
 def _execution_ended(concluding: Concluding, detail: Item) -> None:
-    """A run that ended without recording why is recorded as failed; all others did that themselves."""
-    ending = machines.ending(concluding.following.clients.states, detail["executionArn"])
-    point = _point_of(json.loads(detail.get("input") or "{}"))
-    if ending is None or point is None:
-        return
+    """A run that ended without recording why is recorded as failed; all others did that themselves.
+
+    An input too large for the event is not in it; the sweep finds those runs.
+    """
+    execution = detail["executionArn"]
+    ending = machines.ending(concluding.following.clients.states, execution)
+    data = json.loads(detail.get("input") or "{}")
     ledger = concluding.following.ledger
-    row = ledger.point(point)
-    if row and row["execution"] == detail["executionArn"]:
-        noticing.run_ended(concluding, row, ending)
-    claim = ledger.read(f"POINT#{point}", "CLAIM#copy")
-    if claim and claim["execution"] == detail["executionArn"]:
-        noticing.copy_ended(concluding, claim, ending)
-
-
-def _point_of(data: Item) -> str | None:
-    """The point that an execution's input means; large inputs are not in the event, and the sweep finds those."""
+    if ending is None:
+        return
     if "request" in data:
-        return str(data["request"]["point"]["id"])
-    try:
-        return names.point_id(names.database_id(data.get("database")), names.moment(data.get("scheduled_at")))
-    except InvalidRequest:
-        return None
+        claim = ledger.read(f"POINT#{data['request']['point']['id']}", "CLAIM#copy")
+        if claim and claim["execution"] == execution:
+            noticing.copy_ended(concluding, claim, ending)
+    elif "database" in data:
+        run = {"database": data["database"], "scheduled_at": data.get("scheduled_at"), "execution": execution}
+        noticing.run_ended(concluding, run, ending)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.machines import answer
 from handlers.core import leases
 from handlers.core.errors import TemporarilyUnavailable
 from handlers.core.names import iso
 from handlers.core.operations import Succeeded
 from handlers.ledger import Item, Ledger
+from handlers.machines import answer
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

@@ -101,9 +101,7 @@ def _report_lost_event(concluding: Concluding, row: Item) -> None:
     if since and concluding.following.clock() - datetime.fromisoformat(since) < EVENT_DELAY:
         return
     if since:
-        detail = {key: row[key] for key in ("kind", "resource", "region", "ended_at")}
-        detail["recovery_point"] = row["point"]
-        publish(concluding.following.clients.events, concluding.bus, "Lost Event Found", detail)
+        _publish_lost(concluding, row, since)
     seen = {"arms": row["arms"]}
     concluding.following.ledger.change(row, {}, seen=seen, remove=("open", "unnoticed_since"))
 
@@ -127,13 +125,18 @@ def _start_copy(concluding: Concluding, environment: Environment, row: Item | No
     if not machines.start(concluding.following.clients.states, environment.copy_machine, tries, data):
         error = {"Error": "CopyRefused", "Cause": f"{_STARTS} copy runs of {row['point']} ended before they began"}
         concluding.fail_copy(row["point"], row["attempt"], error)
-    detail = {"kind": "recovery-copy", "resource": row["resource"], "region": ledger.region, "ended_at": None}
-    publish(
-        concluding.following.clients.events,
-        concluding.bus,
-        "Lost Event Found",
-        {**detail, "recovery_point": row["point"]},
-    )
+    _publish_lost(concluding, row, row["armed_at"])
+
+
+def _publish_lost(concluding: Concluding, row: Item, since: str) -> None:
+    detail = {
+        "recovery_point": row["point"],
+        "kind": row["kind"],
+        "resource": row["resource"],
+        "region": concluding.following.ledger.region,
+        "since": since,
+    }
+    publish(concluding.following.clients.events, concluding.bus, "Lost Event Found", detail)
 
 
 # ---- leases ----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,15 @@
-"""Take the snapshot of a recovery point, and have the waiting task answered when it is available. State of ``backup``."""
+"""Take the snapshot of a recovery point; the task is answered when it is available. State of ``backup``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers import described
 from handlers.core import names, points
 from handlers.core.errors import DatabaseNotFound, SnapshotRefused
 from handlers.following import Following
 from handlers.ledger import Item
 from handlers.runtime import Clients, code, from_environment, log, message, now, region, translated
-from handlers.select_databases import describe
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Environment:
 
 @translated()
 def handler(event: Item, context: object) -> None:
-    """``{point, token}``; the token is answered with ``{id, arn, key, taken_at, engine, engine_version, storage}``."""
+    """``{point, token}``; the answer is ``{id, arn, key, taken_at, engine, engine_version, storage}``."""
     environment = from_environment(Environment)
     following = Following.of(Clients(), environment.ledger, region(), now)
     take(following, environment, event["point"], event["token"])
@@ -60,7 +60,7 @@ def _begin(clients: Clients, environment: Environment, point: Item) -> None:
         clients.rds.create_db_snapshot(
             DBInstanceIdentifier=point["database"],
             DBSnapshotIdentifier=point["snapshot"],
-            Tags=tags(environment.prefix, point),  # type: ignore[arg-type]  # a list of dicts
+            Tags=names.tags(environment.prefix, point["id"]),  # type: ignore[arg-type]  # a list of dicts
         )
     except ClientError as error:
         # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
@@ -70,14 +70,9 @@ def _begin(clients: Clients, environment: Environment, point: Item) -> None:
             case "DBInstanceNotFound":
                 raise DatabaseNotFound(f"RDS knows no database instance {point['database']!r}") from error
             case "InvalidDBInstanceState":
-                points.require_suitable(point["database"], describe(clients.rds, point["database"]))
+                points.require_suitable(point["database"], described.instance(clients.rds, point["database"]) or {})
                 raise SnapshotRefused(message(error)) from error
             case "SnapshotQuotaExceeded":
                 raise SnapshotRefused(f"{message(error)}: delete manual snapshots, or raise the quota") from error
             case _:
                 raise
-
-
-def tags(prefix: str, point: Item) -> list[dict[str, str]]:
-    """Tags of all that the pipeline makes for *point*."""
-    return [{"Key": names.POINT_TAG, "Value": point["id"]}, {"Key": names.DEPLOYMENT_TAG, "Value": prefix}]

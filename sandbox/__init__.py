@@ -1,0 +1,1 @@
+"""The whole platform on one machine, without an AWS account: ``python -m sandbox``."""

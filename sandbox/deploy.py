@@ -147,11 +147,11 @@ def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
     return time.monotonic() - begun
 
 
-def _status(client: Any, name: str) -> str:  # noqa: ANN401 (any region's client)
+def _status(client: Any, name: str) -> str:
     return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
 
 
-def cause(client: Any, name: str) -> str:  # noqa: ANN401 (any region's client)
+def cause(client: Any, name: str) -> str:
     """The first failure of a stack's resources: the others follow from it."""
     pages = client.get_paginator("describe_stack_events").paginate(StackName=name)
     return first_failure([event for page in pages for event in page["StackEvents"]])
@@ -175,7 +175,9 @@ def _upload(deployment: Deployment, region: str) -> None:
     deadline = time.monotonic() + CA_TIMEOUT
     while not authority.exists():
         if time.monotonic() > deadline:
-            raise DeploymentFailed("the embedded RDS has no certificate authority; it makes one with its first database")
+            raise DeploymentFailed(
+                "the embedded RDS has no certificate authority; it makes one with its first database"
+            )
         time.sleep(POLL)
     archive = packaging.package(directory / "packages" / region, authority.read_bytes())
     bucket = deployment.artifacts(region)

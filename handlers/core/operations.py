@@ -114,6 +114,8 @@ def _copy(row: Item, found: Item, now: datetime) -> Outcome:
         )
     if ended := _unfinished(row, found, "Copy"):
         return ended
+    if _predates(found.get("SnapshotCreateTime"), row):
+        return Failed("CopyRefused", f"snapshot {row['resource']} here copies an earlier one of that name: delete it")
     return Succeeded(
         {
             "snapshot": found["DBSnapshotIdentifier"],
@@ -143,6 +145,11 @@ def _unfinished(row: Item, found: Item, noun: Literal["Snapshot", "Copy"]) -> Ru
     return None
 
 
+def _predates(made: datetime | None, row: Item) -> bool:
+    """Whether what was *made* then can't come from the snapshot that the operation *row* starts from."""
+    return made is not None and iso(made) < row["expected"]["taken_at"]
+
+
 # ---- exports ---------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +161,8 @@ def _export(row: Item, found: Item, now: datetime) -> Outcome:
             return Failed("ExportRefused", f"export {task} exists with {what} {seen}, not {expected[what]}: rename it")
     if not same_key(found.get("KmsKeyId", ""), expected["key"]):
         return Failed("ExportRefused", f"export {task} is under {found.get('KmsKeyId')}, not under {expected['key']}")
+    if _predates(found.get("TaskStartTime"), row):
+        return Failed("ExportRefused", f"export {task} is of an earlier snapshot of the same name: run again")
     status = found.get("Status", "")
     # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ExportTask.html
     if status in {"STARTING", "IN_PROGRESS", "CANCELING"}:

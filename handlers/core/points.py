@@ -130,9 +130,13 @@ def highest(levels: Mapping[str, Any]) -> int | None:
 
 
 def is_vouched(kind: str, state: str, levels: Mapping[str, Any]) -> bool:
-    """Whether a level vouches for what the operation *kind*, now in *state*, made: it stays though its run failed."""
-    proof = {"snapshot": "0", "export": "1"}.get(kind)
-    return state == "succeeded" and (proof is None or proof in levels)
+    """Whether what the operation *kind*, now in *state*, made stays though its run failed: a level vouches for it.
+
+    A copy needs no level of its own; the snapshot that it came from is at level 0, and it can be restored from.
+    """
+    if proof := {"snapshot": "0", "export": "1"}.get(kind):
+        return proof in levels and state != "failed"
+    return state == "succeeded"
 
 
 # ---- failures --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Every call that reaches the server: faults strike here, and what role sessions did is written down.
 
-One JSON object per line: ``time principal service operation region action resources allowed error``. Read by
+One JSON object per line: ``time principal service operation region action resources checked allowed error``. Read by
 ``sandbox.server.Engine.calls`` for the proof that each role has the permissions that it uses, and no more.
 """
 
@@ -10,34 +10,47 @@ import os
 import re
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_region
+from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.core.router import detect_service, extract_access_key_id
-from ministack.services import sts
+from ministack.services import iam, kms, sts
 
 from sandbox.engine import faults
+from sandbox.engine.delegation import Call, Need, needs
 from sandbox.engine.patching import replace
 
 Response = tuple[int, dict[str, str], Any]
-Checks = list[tuple[str, str, bool]]
 
 SESSION_KEY = "ASIA"  # access keys of temporary credentials begin so
 ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\"\s*:\s*\"(?:[^\"]*#)?([^\"]+)\"|\"Code\"\s*:\s*\"([^\"]+)\"")
 BAD_REQUEST, SERVER_ERROR = 400, 500
 
 _original: dict[str, Any] = {}
-_checks: contextvars.ContextVar[Checks | None] = contextvars.ContextVar("holdfast_checks", default=None)
+_examined: contextvars.ContextVar["Examined | None"] = contextvars.ContextVar("holdfast_examined", default=None)
 _write_lock = threading.Lock()
+
+
+@dataclass
+class Examined:
+    """A call of a role session on its way through the checks of its permissions."""
+
+    method: str
+    headers: dict[str, str]
+    parameters: dict[str, list[str]]
+    checks: list[tuple[str, str, bool]] = field(default_factory=list)
+    refused: Need | None = None
 
 
 def install() -> None:
     """Wrap the dispatch of calls and the check of permissions; treat the loopback as if it were TLS."""
     _original["dispatch"] = replace(app, "_dispatch_service_request", dispatch, "17e5ef6dcfa0")
     _original["enforce"] = replace(iam_evaluator, "enforce", enforce, "cf64b1ee5b09")
+    _original["condition_key"] = replace(iam_evaluator, "_resolve_condition_key", resolve_condition_key, "15e26964cd38")
     _original["pin_request_origin"] = replace(app, "pin_request_origin", pin_request_origin, "de819c1bd9ac")
 
 
@@ -60,12 +73,16 @@ async def dispatch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
     operation = operation_of(action, headers, parameters)
     principal = (sts._sessions.get(key) or {}).get("Arn", "root")
     fault = faults.take_call(boto_name(service), operation, get_region(), principal)
-    checks: Checks = []
-    _checks.set(checks)
+    examined = Examined(method, headers, parameters)
+    _examined.set(examined if is_session else None)
     if fault and not fault.get("after_success"):
         response = failure(service, action, fault["error"], headers, request_id)
     else:
         response = await _original["dispatch"](method, path, headers, body, query_params, request_id)
+    if examined.refused is not None:
+        response = iam_actions.access_denied_response(
+            service, examined.refused.action, principal, request_id, headers=headers, resource_arn=examined.refused.resource
+        )
     if fault and fault.get("after_success") and response[0] < BAD_REQUEST:
         response = failure(service, action, fault.get("error", "InternalFailure"), headers, request_id)
     if is_session:
@@ -77,9 +94,9 @@ async def dispatch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
                 "operation": operation,
                 "region": get_region(),
                 "action": action,
-                "resources": sorted({resource for _, resource, _ in checks}),
-                "checked": sorted({checked for checked, _, _ in checks}),
-                "allowed": all(allowed for _, _, allowed in checks),
+                "resources": sorted({resource for _, resource, _ in examined.checks}),
+                "checked": [{"action": one[0], "resource": one[1], "allowed": one[2]} for one in examined.checks],
+                "allowed": all(allowed for _, _, allowed in examined.checks),
                 "error": error_code(response),
             }
         )
@@ -94,13 +111,27 @@ def enforce(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401
-    """Check a permission with the condition keys that MiniStack leaves out, and remember the answer for ``dispatch``."""
-    context = {**condition_keys(iam_action, resource_arn), **(service_context or {})}
-    denied = _original["enforce"](access_key_id, iam_action, service, region, resource_arn, context)
-    checks = _checks.get()
-    if checks is not None:
-        checks.append((iam_action, resource_arn, denied is None))
-    return denied
+    """Check a permission with the condition keys that MiniStack leaves out, and then what else the call needs."""
+    denied = check(access_key_id, iam_action, service, region, resource_arn, service_context or {})
+    examined = _examined.get()
+    if examined is None:
+        return denied
+    examined.checks.append((iam_action, resource_arn, denied is None))
+    if denied is not None:
+        return denied
+    call = Call(iam_action, resource_arn, examined.method, examined.headers, examined.parameters)
+    for need in needs(call):
+        denied = check(access_key_id, need.action, need.action.partition(":")[0], region, need.resource, need.keys)
+        examined.checks.append((need.action, need.resource, denied is None))
+        if denied is not None:
+            examined.refused = need
+            return denied
+    return None
+
+
+def check(key: str, action: str, service: str, region: str, resource: str, keys: dict[str, Any]) -> Any:  # noqa: ANN401, PLR0913, PLR0917
+    """MiniStack's own check: None, or why not."""
+    return _original["enforce"](key, action, service, region, resource, {**condition_keys(action, resource), **keys})
 
 
 def condition_keys(action: str, resource: str) -> dict[str, Any]:
@@ -112,17 +143,22 @@ def condition_keys(action: str, resource: str) -> dict[str, Any]:
     """
     keys: dict[str, Any] = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
     if action.startswith("kms:"):
-        from ministack.services import kms  # noqa: PLC0415  # loaded by the first call for a key
-
-        keys["kms:ResourceAliases"] = [
-            alias for alias, target in kms._aliases.items() if resource.endswith(f"key/{target_of(target)}")
-        ]
+        with request_scope(get_account_id(), (resource.split(":") + [""] * 4)[3] or get_region()):
+            keys["kms:ResourceAliases"] = [
+                arn.rpartition(":")[2] for arn, key in kms._aliases.items() if resource.endswith(f":key/{key}")
+            ]
     return keys
 
 
-def target_of(alias: Any) -> str:  # noqa: ANN401
-    """The key id behind MiniStack's record of an alias."""
-    return str(alias.get("TargetKeyId") if isinstance(alias, dict) else alias)
+def resolve_condition_key(key: str, context: Any) -> Any:  # noqa: ANN401
+    """The value of a condition key; ``aws:PrincipalArn`` of a session is its role's ARN, where MiniStack gave the session's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
+        role = iam._roles.get(context.principal_arn.split("/")[1]) or {}
+        return role.get("Arn", context.principal_arn)
+    return _original["condition_key"](key, context)
 
 
 def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001

@@ -57,21 +57,26 @@ class Found:
 @cache
 def rendered(option: str) -> dict[str, Template]:
     """Templates of *option* by stack, in the order of deployment, as JSON says them."""
-    settings = OPTIONS[option]
-    return {
-        stack: json.loads(blueprint(settings).to_json())
-        for stack, blueprint in build.STACKS.items()
-        if stack != "database" or settings.database
-    }
+    return {stack: json.loads(template.to_json()) for stack, template in build.templates(OPTIONS[option]).items()}
 
 
-def templates() -> list[Any]:
-    """One test parameter per template: option, stack, template."""
-    return [
-        pytest.param(option, stack, template, id=f"{option}/{stack}")
-        for option in OPTIONS
+@dataclass(frozen=True)
+class Page:
+    """A template where it was found."""
+
+    settings: Settings
+    stack: str
+    template: Template
+
+
+def each_template() -> pytest.MarkDecorator:
+    """Run the test for every template, as argument ``page``."""
+    pages = [
+        pytest.param(Page(settings, stack, template), id=f"{option}/{stack}")
+        for option, settings in OPTIONS.items()
         for stack, template in rendered(option).items()
     ]
+    return pytest.mark.parametrize("page", pages)
 
 
 def found(*kinds: str) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """The rules of security.md that no linter sees, for every resource of every template."""
 
 import pytest
-from rendering import each, found, listed, resolved, statements, templates, walk
+from rendering import each, each_template, found, listed, resolved, statements, walk
 
 DENY_WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -18,35 +18,33 @@ def policies_of(it, kind, attribute):
 
 
 def refuses_plain_text(policy):
-    return any(
-        s["Effect"] == "Deny" and s["Principal"] == "*" and s["Condition"] == DENY_WITHOUT_TLS for s in policy
-    )
+    return any(s["Effect"] == "Deny" and s["Principal"] == "*" and s["Condition"] == DENY_WITHOUT_TLS for s in policy)
 
 
 # ---- every template ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("option", "stack", "template"), templates())
-def test_the_only_condition_is_the_primary_region_and_nothing_is_a_parameter(option, stack, template):
-    assert set(template.get("Conditions", {})) <= {"IsPrimaryRegion"}
-    assert "Parameters" not in template
-    assert "Mappings" not in template
+@each_template()
+def test_the_only_condition_is_the_primary_region_and_nothing_is_a_parameter(page):
+    assert set(page.template.get("Conditions", {})) <= {"IsPrimaryRegion"}
+    assert "Parameters" not in page.template
+    assert "Mappings" not in page.template
 
 
-@pytest.mark.parametrize(("option", "stack", "template"), templates())
-def test_no_template_holds_a_secret_or_a_key_of_aws(option, stack, template):
-    for node in walk(template):
+@each_template()
+def test_no_template_holds_a_secret_or_a_key_of_aws(page):
+    for node in walk(page.template):
         if isinstance(node, str):
             assert "{{resolve:" not in node
             assert "alias/aws/" not in node
             assert "AWS::StackName" not in node
 
 
-@pytest.mark.parametrize(("option", "stack", "template"), templates())
-def test_a_template_keeps_within_cloudformations_limits(option, stack, template):
+@each_template()
+def test_a_template_keeps_within_cloudformations_limits(page):
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-    assert len(template["Resources"]) <= 500
-    assert len(template.get("Outputs", {})) <= 200
+    assert len(page.template["Resources"]) <= 500
+    assert len(page.template.get("Outputs", {})) <= 200
 
 
 @each()

@@ -82,7 +82,7 @@ def test_what_is_short_stands_on_one_line():
     )
 
 
-def test_a_definition_is_emitted_beside_its_template(bench):
+def test_a_definition_is_emitted_beside_its_template():
     t = Template()
     definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
     t.add_resource(

@@ -112,6 +112,7 @@ def happy_path(machine: str, start: str, choices: dict[str, str]) -> list[str]:
     return path
 
 
+INNER_STATES = {"StartBackup", "BackupStarted", "BackupAlreadyStarted"}  # of fleet's Map
 GOOD_CHOICES = {"IsVerified": "RecoveryPointVerified", "AreDatabasesLeft": "FleetStarted"}
 
 

@@ -1,0 +1,152 @@
+"""What a caller must be allowed besides the call itself: to pass a role, to use the key behind an object, queue or secret.
+
+Read by ``audit`` for every call of a role. MiniStack checks the call's own action only.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import kms, s3, secretsmanager, sns, sqs
+
+from sandbox.engine.storage import SSE_KEY, region_of
+
+Parameters = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it arrived."""
+
+    action: str
+    resource: str
+    method: str
+    headers: dict[str, str]
+    parameters: Parameters
+
+    def parameter(self, name: str) -> str:
+        """A parameter of a call in the query protocol, empty when absent."""
+        return (self.parameters.get(name) or [""])[0]
+
+
+@dataclass(frozen=True)
+class Need:
+    """A further permission, with the condition keys that AWS sets for it."""
+
+    action: str
+    resource: str
+    keys: dict[str, Any]
+
+
+def needs(call: Call) -> list[Need]:
+    """Everything that a call needs beside its own action."""
+    return [need for rule in RULES.get(call.action, ()) for need in rule(call)]
+
+
+def passes(parameter: str, service: str) -> Callable[[Call], Iterator[Need]]:
+    """A role given to a service (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html)."""
+
+    def rule(call: Call) -> Iterator[Need]:
+        if role := call.parameter(parameter):
+            yield Need("iam:PassRole", role, {"iam:PassedToService": service})
+
+    return rule
+
+
+def grants(parameter: str) -> Callable[[Call], Iterator[Need]]:
+    """A key given to RDS, which makes grants on it in the caller's name.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
+    """
+
+    def rule(call: Call) -> Iterator[Need]:
+        arn = key_arn(call.parameter(parameter), get_region())
+        if arn:
+            keys = {"kms:ViaService": f"rds.{get_region()}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+            yield Need("kms:CreateGrant", arn, keys)
+            yield Need("kms:DescribeKey", arn, keys)
+
+    return rule
+
+
+def reads_object(call: Call) -> Iterator[Need]:
+    """The key of an object: to read it, or to be told its checksum.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html: a plain HEAD needs no key.
+    """
+    if call.method == "HEAD" and call.headers.get("x-amz-checksum-mode", "").upper() != "ENABLED":
+        return
+    bucket, _, name = call.resource.rpartition(":")[2].partition("/")
+    record = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(name) or {}
+    key = record.get("preserved_headers", {}).get(SSE_KEY)
+    if key:
+        yield via("s3", "kms:Decrypt", key, region_of(bucket))
+
+
+def writes_object(call: Call) -> Iterator[Need]:
+    """The key under which an object is written, named or the bucket's."""
+    bucket = call.resource.rpartition(":")[2].partition("/")[0]
+    named = call.headers.get(SSE_KEY) or s3._bucket_default_sse_headers(bucket).get(SSE_KEY)
+    arn = key_arn(named or "", region_of(bucket))
+    if arn:
+        yield via("s3", "kms:GenerateDataKey", arn, region_of(bucket))
+
+
+def uses_queue(*actions: str) -> Callable[[Call], Iterator[Need]]:
+    """The key of a queue.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+
+    def rule(call: Call) -> Iterator[Need]:
+        queue = sqs._queue_by_arn(call.resource) or {"attributes": {}}
+        arn = key_arn(queue["attributes"].get("KmsMasterKeyId", ""), get_region())
+        for action in actions if arn else ():
+            yield via("sqs", action, str(arn), get_region())
+
+    return rule
+
+
+def publishes(call: Call) -> Iterator[Need]:
+    """The key of a topic (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html)."""
+    topic = sns._topic_by_arn_any_scope(call.resource) or {}
+    arn = key_arn(topic.get("attributes", {}).get("KmsMasterKeyId", ""), get_region())
+    for action in ("kms:GenerateDataKey", "kms:Decrypt") if arn else ():
+        yield via("sns", action, str(arn), get_region())
+
+
+def reads_secret(call: Call) -> Iterator[Need]:
+    """The key of a secret (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html)."""
+    for secret in secretsmanager._secrets.values():
+        if secret.get("ARN") == call.resource:
+            arn = key_arn(secret.get("KmsKeyId") or "", get_region())
+            if arn:
+                yield via("secretsmanager", "kms:Decrypt", arn, get_region())
+
+
+def via(service: str, action: str, key: str, region: str) -> Need:
+    """The use of a key through a service."""
+    return Need(action, key, {"kms:ViaService": f"{service}.{region}.amazonaws.com"})
+
+
+def key_arn(key: str, region: str) -> str | None:
+    """The ARN of a customer-managed key, None of an AWS-managed or unknown one."""
+    if not key or key.startswith("alias/aws/"):
+        return None
+    with request_scope(get_account_id(), region):
+        record = kms._resolve_key(key)
+        return str(record["Arn"]) if record else None
+
+
+RULES: dict[str, tuple[Callable[[Call], Iterator[Need]], ...]] = {
+    "rds:StartExportTask": (passes("IamRoleArn", "export.rds.amazonaws.com"), grants("KmsKeyId")),
+    "rds:CopyDBSnapshot": (grants("KmsKeyId"),),
+    "s3:GetObject": (reads_object,),
+    "s3:GetObjectVersion": (reads_object,),
+    "s3:PutObject": (writes_object,),
+    "secretsmanager:GetSecretValue": (reads_secret,),
+    "sns:Publish": (publishes,),
+    "sqs:ReceiveMessage": (uses_queue("kms:Decrypt"),),
+    "sqs:SendMessage": (uses_queue("kms:GenerateDataKey", "kms:Decrypt"),),
+}

@@ -1,0 +1,165 @@
+"""The story that a stranger sees first: two regions, a database, one scheduled backup, a proved recovery point."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blueprints.request import Request
+from sandbox import databases, deploy, mysql
+from sandbox.databases import Databases, Login
+from sandbox.errors import InputRefused
+from sandbox.follow import Follower, Step
+from sandbox.progress import Progress
+from sandbox.report import Report, Reporter
+from sandbox.server import Engine
+
+if TYPE_CHECKING:
+    from blueprints.settings import Settings
+
+HOME = Path(__file__).resolve().parent.parent / ".sandbox"
+PACKAGES_KEPT = 24 * 3600  # seconds; each run's archive has the certificate authority of that run
+
+
+@dataclass
+class Story:
+    """One local run, act by act; each act may be called by itself, as the end-to-end tests do."""
+
+    engine: Engine
+    settings: Settings
+    outputs: Path
+    progress: Progress
+    steps: list[Step] = field(default_factory=list)
+    logins: list[Login] = field(default_factory=list)
+
+    def deploy(self) -> None:
+        """Every stack in both regions.
+
+        Raises:
+            DeploymentFailed: A stack could not be created.
+        """
+        with self.timed("deploy"):
+            deploy.deploy(deploy.Deployment(self.engine, self.settings, self.outputs), self.progress)
+
+    def fill(self, count: int = 1, sql: Path | None = None) -> None:
+        """*count* protected databases with the user's dump or the sample data in them.
+
+        Raises:
+            InputRefused: The dump or the sample data can't be loaded.
+            DeploymentFailed: A database did not become available.
+        """
+        found = Databases(self.engine, self.settings)
+        with self.timed("seed"):
+            names = found.create(count)
+            pool = ThreadPoolExecutor(os.cpu_count() or 1, "seed")
+            try:
+                self.logins = list(pool.map(lambda name: self._fill(found, name, sql), names))
+            finally:  # the engine's end ends a load that is under way
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _fill(self, found: Databases, name: str, sql: Path | None) -> Login:
+        with self.progress.step(f"database {name}", f"MySQL loads {sql.name if sql else 'the sample data'}"):
+            login = found.login(name)
+            databases.fill(login, sql)
+            return login
+
+    def back_up(self, at: datetime | None = None) -> Report:
+        """Send the schedule's event, follow what it starts to the end, and report.
+
+        Raises:
+            StoryFailed: There is no verdict to report.
+        """
+        follower = Follower(self.engine, self.settings, self.progress)
+        known = [run.name for run in follower.runs("backup")]
+        with self.timed("backup"):
+            self.progress.say("the schedule's event goes to fleet")
+            when = at or datetime.now(UTC)
+            self.engine.fire_schedule(self.settings.name("fleet"), self.settings.primary_region, when)
+            runs = follower.follow(len(self.logins), known)
+        reporter = Reporter(self.engine, self.settings, follower)
+        points = [reporter.of(run) for run in sorted(runs, key=lambda run: run.name)]
+        return Report(points, tuple(self.steps), round(sum(step.seconds for step in self.steps), 3))
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how long the block took."""
+        begun = time.monotonic()
+        yield
+        self.steps.append(Step(name, round(time.monotonic() - begun, 3)))
+
+
+@contextmanager
+def story(request: Request, progress: Progress, port: int | None = None) -> Iterator[Story]:
+    """A story whose embedded AWS runs; afterwards nothing of it is left.
+
+    Raises:
+        SettingsError: The request names no settings, or wrong ones.
+        ServerMissing: There is no database server, and none can be installed.
+        EngineError: The embedded AWS did not start.
+    """
+    with directory() as own:
+        begun = time.monotonic()
+        outputs = deploy.emitted(request, own / "outputs")
+        (settings,) = request.deployments()
+        mysql.find()
+        built = Step("build", round(time.monotonic() - begun, 3))
+        begun = time.monotonic()
+        with progress.step("embedded AWS"):
+            engine = Engine(own / "engine", port=port).start()
+        try:
+            yield Story(
+                engine,
+                settings,
+                outputs,
+                progress,
+                [built, Step("engine", round(time.monotonic() - begun, 3))],
+            )
+        finally:
+            engine.stop()
+
+
+@contextmanager
+def directory(home: Path = HOME) -> Iterator[Path]:
+    """A directory for this run alone, removed afterwards; what dead runs left behind is removed first.
+
+    A run holds a lock on its directory, which the kernel drops however the run ends.
+
+    Raises:
+        InputRefused: Nothing can be written there.
+    """
+    try:
+        runs = home / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(home)
+        own = runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+        own.mkdir()
+        lock = (own / "lock").open("w")
+    except OSError as error:
+        raise InputRefused(f"{home}: {error.strerror}; the local run keeps its files there") from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def remove_leftovers(home: Path) -> None:
+    """Remove the directories of runs that were killed, and archives that nobody will ask for again."""
+    for left in (home / "runs").iterdir():
+        with suppress(OSError), (left / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    for archive in (home / "packages").glob("handlers-*.zip"):
+        with suppress(OSError):
+            if time.time() - archive.stat().st_mtime > PACKAGES_KEPT:
+                archive.unlink()

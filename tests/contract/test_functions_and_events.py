@@ -1,0 +1,106 @@
+"""The rules of security.md about what runs: functions, machines, events, logs."""
+
+from collections.abc import Iterator
+
+import pytest
+from rendering import each, found
+
+LONGEST_LOG_RETENTION_OF_AUDITORS = 365  # days
+
+
+# ---- functions ---------------------------------------------------------------------------------------------------
+
+
+@each("AWS::Lambda::Function")
+def test_every_function_is_traced_logged_bounded_and_keeps_its_dead_letters(it):
+    p = it.properties
+
+    assert p["Runtime"] == "python3.13"
+    assert p["Architectures"] == ["arm64"]
+    assert p["TracingConfig"] == {"Mode": "Active"}
+    assert p["LoggingConfig"]["LogFormat"] == "JSON"
+    assert it.template["Resources"][p["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
+    assert p["DeadLetterConfig"]["TargetArn"]
+    assert p["KmsKeyArn"]
+    assert p["ReservedConcurrentExecutions"] >= 1
+    assert 128 <= p["MemorySize"] <= 10240
+    assert 1 <= p["Timeout"] <= 900
+
+
+@each("AWS::Lambda::Function")
+def test_a_functions_variables_are_text(it):
+    assert not any(isinstance(value, int) for value in it.properties["Environment"]["Variables"].values())
+
+
+@each("AWS::Lambda::EventSourceMapping")
+def test_a_queues_messages_come_back_one_by_one(it):
+    assert it.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+# ---- machines ----------------------------------------------------------------------------------------------------
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_every_machine_is_logged_without_data_traced_and_under_our_key(it):
+    p = it.properties
+
+    assert p["LoggingConfiguration"]["Level"] == "ALL"
+    assert p["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert p["LoggingConfiguration"]["Destinations"]
+    assert p["TracingConfiguration"]["Enabled"] is True
+    assert p["EncryptionConfiguration"]["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
+    assert p["EncryptionConfiguration"]["KmsKeyId"]
+    assert isinstance(p["Definition"], dict)
+    assert isinstance(p["Definition"]["TimeoutSeconds"], int)
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_every_task_has_a_time_limit_and_retries_and_something_catches_the_rest(it):
+    for name, state, caught in tasks(it.properties["Definition"]):
+        assert isinstance(state["TimeoutSeconds"], int), name
+        assert state["Retry"], name
+        assert caught or state.get("Catch"), f"{name} fails and nothing records it"
+
+
+def tasks(machine, *, caught=False) -> Iterator[tuple[str, dict, bool]]:
+    """Every task, and whether its failure is being handled: it is a Catch's target, or inside a caught Map."""
+    states = machine["States"]
+    targets = {catch["Next"] for state in states.values() for catch in state.get("Catch", [])}
+    for name, state in states.items():
+        if state["Type"] == "Task":
+            yield name, state, caught or name in targets
+        if "ItemProcessor" in state:
+            yield from tasks(state["ItemProcessor"], caught="Catch" in state)
+
+
+# ---- events ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, id=f"{it}.{target['Id']}")
+        for it in found("AWS::Events::Rule")
+        for target in it.properties["Targets"]
+    ]
+    + [pytest.param(it.properties["Target"], id=str(it)) for it in found("AWS::Scheduler::Schedule")],
+)
+def test_what_can_not_be_delivered_is_tried_for_a_while_and_then_kept(target):
+    assert target["DeadLetterConfig"]["Arn"]
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 86400
+
+
+# ---- logs --------------------------------------------------------------------------------------------------------
+
+
+@each("AWS::Logs::LogGroup")
+def test_every_log_group_is_kept_for_a_year_under_our_key_which_serves_its_name(it):
+    assert it.properties["RetentionInDays"] == it.settings.log_retention >= LONGEST_LOG_RETENTION_OF_AUDITORS
+    assert it.properties["KmsKeyId"]
+    assert it.settings.prefix in it.properties["LogGroupName"]
+
+
+@each("AWS::CloudWatch::Alarm")
+def test_every_alarm_tells_somebody(it):
+    assert it.properties["AlarmActions"]

@@ -1,0 +1,122 @@
+"""The rules of security.md about identity: who may do what, on what, and on whose behalf."""
+
+import json
+
+import pytest
+from rendering import BOUNDARY, each, found, listed, resolved, statements
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (characters, white space not counted)
+MANAGED_POLICY_CHARACTERS = 6144
+MANAGED_POLICIES_PER_ROLE = 10
+
+
+@each("AWS::IAM::Role")
+def test_every_role_is_unnamed_bounded_when_asked_and_has_no_inline_policy(it):
+    p = it.properties
+
+    assert "RoleName" not in p
+    assert "Policies" not in p
+    assert p.get("PermissionsBoundary") == it.settings.permissions_boundary
+    assert p["Path"] == f"/{it.settings.prefix}/"
+    assert 1 <= len(p["ManagedPolicyArns"]) <= MANAGED_POLICIES_PER_ROLE
+    for policy in p["ManagedPolicyArns"]:
+        assert it.template["Resources"][policy["Ref"]]["Type"] == "AWS::IAM::ManagedPolicy"
+
+
+def test_some_deployment_has_a_boundary():
+    assert any(it.properties.get("PermissionsBoundary") == BOUNDARY for it in found("AWS::IAM::Role"))
+
+
+@each("AWS::IAM::Role")
+def test_every_role_trusts_one_service_on_behalf_of_this_account(it):
+    (trust,) = it.properties["AssumeRolePolicyDocument"]["Statement"]
+    (service,) = trust["Principal"]["Service"]
+
+    assert trust["Action"] == ["sts:AssumeRole"]
+    if service == "s3.amazonaws.com":  # S3 replication documents no such condition
+        assert "Condition" not in trust
+    else:
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+@each()
+def test_no_resource_but_a_role_holds_inline_policies(it):
+    assert it.resource["Type"] not in {"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"}
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_a_policy_names_its_resources_or_says_why_it_can_not(it):
+    reasons = it.resource.get("Metadata", {}).get("Unscoped", {})
+    unscoped = {s["Sid"] for s in statements(it) if s["Effect"] == "Allow" and "*" in listed(s["Resource"])}
+
+    assert unscoped == set(reasons)
+    assert all(reasons.values())
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_a_policy_has_no_wildcard_action_and_no_negation(it):
+    for statement in statements(it):
+        assert statement["Sid"]
+        assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement)
+        assert not any("*" in action for action in statement["Action"]), statement["Sid"]
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_the_sids_of_a_policy_differ(it):
+    sids = [statement["Sid"] for statement in statements(it)]
+
+    assert len(sids) == len(set(sids))
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_a_policy_fits_into_iams_limit(it):
+    document = resolved(it.properties["PolicyDocument"], "ap-southeast-1")
+
+    assert len(json.dumps(document, separators=(",", ":"))) <= MANAGED_POLICY_CHARACTERS
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_a_role_is_passed_to_a_named_service_only(it):
+    for statement in statements(it):
+        if "iam:PassRole" in statement["Action"]:
+            assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+
+
+@each("AWS::IAM::ManagedPolicy")
+def test_nothing_of_ours_may_destroy_the_vault_or_a_key(it):
+    destroys = {
+        "s3:BypassGovernanceRetention",
+        "s3:DeleteObjectVersion",
+        "s3:PutObjectRetention",
+        "kms:ScheduleKeyDeletion",
+        "kms:DisableKey",
+        "kms:PutKeyPolicy",
+    }
+    for statement in statements(it):
+        if statement["Effect"] == "Allow":
+            assert not destroys & set(statement["Action"]), statement["Sid"]
+            if "s3:DeleteObject" in statement["Action"]:
+                assert "-vault-" not in json.dumps(statement["Resource"])
+
+
+@each("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy")
+def test_a_resource_lets_in_only_named_services_or_accounts_under_a_condition(it):
+    for statement in it.properties.get("PolicyDocument", {}).get("Statement", []):
+        if statement["Effect"] == "Allow":
+            assert statement["Principal"] != "*"
+            assert statement["Condition"]
+
+
+@each("AWS::Lambda::Permission")
+def test_a_function_is_invoked_only_for_a_named_source_of_this_account(it):
+    assert it.properties["SourceArn"]
+    assert it.properties["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+@pytest.mark.parametrize("purpose", ["staging", "vault"])
+def test_the_s3_gateway_leads_only_to_the_regions_own_buckets(purpose):
+    for it in found("AWS::EC2::VPCEndpoint"):
+        if it.title == "S3Gateway":
+            (statement,) = statements(it)
+            names = resolved(statement["Resource"], "eu-west-1")
+            assert f"arn:aws:s3:::{it.settings.prefix}-{purpose}-eu-west-1-123456789012" in names
