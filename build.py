@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blueprints import emit, packaging
+from blueprints import emit
+from blueprints.artifacts import PackagingError
 from blueprints.rebuild import Memory
 from blueprints.request import Request, arguments
 from blueprints.validation import SettingsError
@@ -83,12 +84,14 @@ def main(argv: list[str] | None = None) -> int:
     emit.defer("cfn_flip")
     try:
         if args.package:
+            from blueprints import packaging
+
             done = [f"packed: {packaging.package(args.package)}"]
         elif args.check:
             done = emit.check(OUTPUTS, STACKS, request)
         else:
             done = emit.emit(OUTPUTS, STACKS, request, Memory(MEMORY, OUTPUTS))
-    except (SettingsError, packaging.PackagingError) as error:
+    except (SettingsError, PackagingError) as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2
     finally:

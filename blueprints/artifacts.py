@@ -11,6 +11,10 @@ LOCK = ROOT / "requirements" / "handlers.txt"
 SUFFIXES = (".py", ".pem", ".json")
 
 
+class PackagingError(Exception):
+    """The package can't be made; the message says why and what to do."""
+
+
 def sources() -> list[Path]:
     """Files of ``handlers/`` that go into the package, in a fixed order."""
     return sorted(path for path in SOURCES.rglob("*") if path.suffix in SUFFIXES and "__pycache__" not in path.parts)

@@ -15,6 +15,7 @@ from blueprints.outputs import KeysOutputs
 from blueprints.queues import Sender, dead_letters, queue
 from blueprints.regions import PRIMARY
 from blueprints.settings import Settings
+from blueprints.suppressions import accept
 
 SOURCE = "holdfast.backup"
 # A rule tries for a day, as EventBridge does by default, then puts the event aside.
@@ -132,7 +133,7 @@ def rules(c: Channel, copy: stepfunctions.StateMachine) -> None:
 
 def deliver(c: Channel, consumer: awslambda.Function) -> None:
     """Have *consumer* take messages from the queue, each of which may fail alone."""
-    c.t.add_resource(
+    mapping = c.t.add_resource(
         awslambda.EventSourceMapping(
             "SettleMessages",
             EventSourceArn=c.settle.get_att("Arn"),
@@ -142,6 +143,8 @@ def deliver(c: Channel, consumer: awslambda.Function) -> None:
             ScalingConfig=awslambda.ScalingConfig(MaximumConcurrency=CONSUMERS),
         )
     )
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    accept(mapping, "cfn-lint", "ES1001", "a queue has dead letters; destinations are for streams")
 
 
 def schedules(c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Function) -> None:

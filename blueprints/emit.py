@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
@@ -25,18 +26,21 @@ LINE = 100  # characters; a list or object this short stands on one line
 Files = dict[str, str]  # path below outputs/, with slashes -> text
 
 
-def defer(*names: str) -> None:
-    """Have modules *names* executed when something is first read from them.
+def defer(name: str) -> None:
+    """Have module *name* imported when something is first read from it, unless it is there already.
 
     ``import troposphere`` imports ``cfn_flip``, which takes as long as the rest of it and is used by ``to_yaml`` only.
+    (``importlib.util.LazyLoader`` does not help: the import statement itself reads ``__spec__``.)
     """
-    for name in names:
-        spec = None if name in sys.modules else importlib.util.find_spec(name)
-        if spec and spec.loader:
-            spec.loader = importlib.util.LazyLoader(spec.loader)
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
+
+    def read(attribute: str) -> Any:
+        if sys.modules[name] is stand_in:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    stand_in = types.ModuleType(name)
+    stand_in.__getattr__ = read  # type: ignore[method-assign]  # https://peps.python.org/pep-0562/
+    sys.modules.setdefault(name, stand_in)
 
 
 def texts(settings: Settings, stack: str, template: Template | None) -> Files:

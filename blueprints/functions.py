@@ -61,7 +61,7 @@ def function(  # noqa: PLR0913 (what differs between functions)
             Runtime=RUNTIME,
             Architectures=[ARCHITECTURE],
             Handler=f"handlers.{module}.handler",
-            Code=awslambda.Code(S3Bucket=arns.bucket_name(settings, "artifacts"), S3Key=artifacts.key()),
+            Code=_code(t, settings),
             Role=role(t, settings, f"{title}Role", "lambda", *own, *statements).get_att("Arn"),
             MemorySize=memory,
             Timeout=int(timeout.total_seconds()),
@@ -85,6 +85,14 @@ def _dead_letters(t: Template, keys: KeysOutputs) -> sqs.Queue:
     """One queue for all functions of a stack: what a service invoked asynchronously and nobody could handle."""
     existing: sqs.Queue | None = t.resources.get(DEAD_LETTERS)
     return existing or queues.dead_letters(t, keys, DEAD_LETTERS)
+
+
+def _code(t: Template, settings: Settings) -> awslambda.Code:
+    """One package for all functions of a stack; its contents are read for the first of them only."""
+    for other in t.resources.values():
+        if isinstance(other, awslambda.Function):
+            return other.Code
+    return awslambda.Code(S3Bucket=arns.bucket_name(settings, "artifacts"), S3Key=artifacts.key())
 
 
 def _network_permissions(function: AWSHelperFn) -> list[Statement]:

@@ -24,20 +24,13 @@ from awacs.aws import (
 from troposphere import AccountId, Sub, Template, kms
 
 from blueprints import arns, iam
+from blueprints.actions import ENCRYPT_AND_DECRYPT
 from blueprints.outputs import KeysOutputs
 from blueprints.settings import Settings
 from blueprints.suppressions import accept
 
 DELETION_WINDOW = 30  # days, the longest; what a lost key has encrypted is lost for ever
 THIS_KEY = ["*"]  # in a key policy, "*" is the key that bears the policy
-ENCRYPT_AND_DECRYPT = (
-    awacs.kms.Encrypt,
-    awacs.kms.Decrypt,
-    awacs.kms.ReEncryptFrom,
-    awacs.kms.ReEncryptTo,
-    awacs.kms.GenerateDataKey,
-    awacs.kms.GenerateDataKeyWithoutPlaintext,
-)
 
 
 def blueprint(settings: Settings) -> Template:
@@ -161,10 +154,9 @@ def _messages_to_topics() -> Statement:
 
 def _event_bus(settings: Settings) -> list[Statement]:
     # EventBridge encrypts the events on our bus, and asks once whether the key is fit for it.
-    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-cmkey.html
     ours = StringEquals(
         {
-            "aws:SourceAccount": AccountId,
             "aws:SourceArn": arns.bus(settings),
             "kms:EncryptionContext:aws:events:event-bus:arn": arns.bus(settings),
         }
@@ -175,7 +167,7 @@ def _event_bus(settings: Settings) -> list[Statement]:
         Principal=iam.service_principal("events"),
         Action=[awacs.kms.DescribeKey],
         Resource=THIS_KEY,
-        Condition=Condition(StringEquals({"aws:SourceAccount": AccountId, "aws:SourceArn": arns.bus(settings)})),
+        Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
     )
     return [describe, _serve("AllowEventBus", ["events"], ours)]
 

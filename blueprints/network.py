@@ -6,13 +6,13 @@ Deployed to both regions, alike; the regions are not connected.
 
 from __future__ import annotations
 
-import awacs.dynamodb
 import awacs.logs
 import awacs.s3
 from awacs.aws import Allow, Condition, PolicyDocument, Principal, Statement, StringEquals
 from troposphere import AccountId, AWSHelperFn, GetAZs, Join, Select, Sub, Tags, Template, ec2
 
 from blueprints import arns, iam
+from blueprints.actions import USE_LEDGER
 from blueprints.logs import log_group
 from blueprints.outputs import KeysOutputs, NetworkOutputs
 from blueprints.settings import Settings
@@ -113,15 +113,7 @@ def _our_ledger(settings: Settings) -> Statement:
         Sid="OwnLedgerOnly",
         Effect=Allow,
         Principal=Principal("*"),
-        Action=[
-            awacs.dynamodb.GetItem,
-            awacs.dynamodb.BatchGetItem,
-            awacs.dynamodb.Query,
-            awacs.dynamodb.ConditionCheckItem,
-            awacs.dynamodb.PutItem,
-            awacs.dynamodb.UpdateItem,
-            awacs.dynamodb.DeleteItem,
-        ],
+        Action=list(USE_LEDGER),
         Resource=[arns.ledger(settings), arns.ledger_indexes(settings)],
         Condition=_own_principals(),
     )

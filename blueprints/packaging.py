@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from blueprints import artifacts
+from blueprints.artifacts import PackagingError
 
 CACHE = artifacts.ROOT / ".sandbox" / "packages"
 CERTIFICATES = Path("handlers/certificates/rds.pem")
@@ -29,10 +30,6 @@ UNREAD = (".pyi", ".typed", ".pyc", ".md", ".txt", ".rst", ".js", ".css")
 UNREAD_FOLDERS = ("bin", "tests", "__pycache__")
 UNUSABLE = tuple(f"aws_lambda_powertools/utilities/{part}" for part in ("parser", "validation", "kafka"))
 NATIVE = (".so", ".pyd", ".dylib")
-
-
-class PackagingError(Exception):
-    """The archive can't be made; the message says why and what to do."""
 
 
 def package(directory: Path, certificates: bytes | None = None, cache: Path | None = None) -> Path:

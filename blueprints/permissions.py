@@ -6,7 +6,6 @@ Which action knows which resource and condition: https://docs.aws.amazon.com/ser
 from __future__ import annotations
 
 import awacs.awslambda
-import awacs.dynamodb
 import awacs.events
 import awacs.iam
 import awacs.kms
@@ -21,6 +20,7 @@ from awacs.aws import Action, ForAnyValueStringEquals, Statement, StringEquals, 
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
+from blueprints.actions import ENCRYPT_AND_DECRYPT, USE_LEDGER
 from blueprints.iam import Unscoped, allow, unscoped
 from blueprints.settings import Settings
 
@@ -90,23 +90,14 @@ def lend_key_to_rds(sid: str, *keys: AWSHelperFn) -> Statement:
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
     return allow(
         sid,
-        [
-            awacs.kms.CreateGrant,
-            awacs.kms.DescribeKey,
-            awacs.kms.Decrypt,
-            awacs.kms.Encrypt,
-            awacs.kms.GenerateDataKey,
-            awacs.kms.GenerateDataKeyWithoutPlaintext,
-            awacs.kms.ReEncryptFrom,
-            awacs.kms.ReEncryptTo,
-        ],
+        [awacs.kms.CreateGrant, awacs.kms.DescribeKey, *ENCRYPT_AND_DECRYPT],
         keys,
         StringEquals("kms:ViaService", Sub(f"rds.{arns.HERE}.amazonaws.com")),
     )
 
 
 def lend_foreign_key_to_rds(sid: str, settings: Settings, purpose: str, region: str) -> Statement:
-    """Have RDS read, in *region*, what lies there under the key of *purpose*; by alias, since its id is unknown here."""
+    """Have RDS read, in *region*, what lies there under the key of *purpose*; by alias, its id being unknown here."""
     # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
     return allow(
         sid,
@@ -248,19 +239,7 @@ def delete_objects(*objects: AWSHelperFn) -> Statement:
 
 def use_ledger(settings: Settings) -> Statement:
     """Read and write the ledger; nothing ever scans it or drops it."""
-    return allow(
-        "UseLedger",
-        [
-            awacs.dynamodb.GetItem,
-            awacs.dynamodb.BatchGetItem,
-            awacs.dynamodb.Query,
-            awacs.dynamodb.ConditionCheckItem,
-            awacs.dynamodb.PutItem,
-            awacs.dynamodb.UpdateItem,
-            awacs.dynamodb.DeleteItem,
-        ],
-        [arns.ledger(settings), arns.ledger_indexes(settings)],
-    )
+    return allow("UseLedger", USE_LEDGER, [arns.ledger(settings), arns.ledger_indexes(settings)])
 
 
 def send_messages(*queues: AWSHelperFn) -> Statement:
@@ -272,9 +251,7 @@ def receive_messages(queue: AWSHelperFn) -> Statement:
     """Take messages from *queue* (ARN), as Lambda's poller does."""
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     return allow(
-        "ReceiveMessages",
-        [awacs.sqs.ReceiveMessage, awacs.sqs.DeleteMessage, awacs.sqs.GetQueueAttributes],
-        [queue],
+        "ReceiveMessages", [awacs.sqs.ReceiveMessage, awacs.sqs.DeleteMessage, awacs.sqs.GetQueueAttributes], [queue]
     )
 
 
@@ -308,18 +285,10 @@ def pass_role(role: AWSHelperFn, service: str) -> Statement:
 def deliver_logs(sid: str = "ManageLogDelivery") -> Unscoped:
     """Let Step Functions set up its own log delivery."""
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-    actions = (
-        "CreateLogDelivery",
-        "GetLogDelivery",
-        "UpdateLogDelivery",
-        "DeleteLogDelivery",
-        "ListLogDeliveries",
-        "PutResourcePolicy",
-        "DescribeResourcePolicies",
-        "DescribeLogGroups",
-    )
+    deliveries = ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries")
+    policies = ("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")
     return unscoped(
         sid,
-        [Action("logs", action) for action in actions],
+        [Action("logs", action) for action in (*deliveries, *policies)],
         "CloudWatch Logs has no resource level for log deliveries and resource policies",
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blueprints.validation import SettingsError
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from blueprints.settings import Settings
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """Deployments to emit.
 
     Attributes:

@@ -86,11 +86,12 @@ class Database:
             "use a MySQL 8 version such as 8.4",
         )
         require(20 <= self.storage <= 65536, "database.storage", self.storage, "use 20 to 65536 GiB")
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html (at least 10 % more)
         require(
-            self.storage < self.storage_limit <= 65536,
+            1.1 * self.storage <= self.storage_limit <= 65536,
             "database.storage_limit",
             self.storage_limit,
-            f"use more than storage ({self.storage}) and at most 65536 GiB",
+            f"use at least a tenth more than storage ({self.storage}) and at most 65536 GiB",
         )
         # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html (Port: 1150 to 65535)
         require(

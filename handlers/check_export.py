@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from handlers import objects
 from handlers.core import exports, inventory, layout, manifests, names
 from handlers.core.inventory import Inventories
@@ -14,7 +16,7 @@ from handlers.core.parquet import Footer
 from handlers.core.proof import StoredObject
 from handlers.ledger import Ledger
 from handlers.objects import Listed
-from handlers.runtime import client, code, from_environment, log, now, region, translated
+from handlers.runtime import client, from_environment, log, now, region, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,15 +100,13 @@ def _inventories(s3: S3Client, bucket: str, event: dict[str, Any]) -> Inventorie
 
 
 def _document(s3: S3Client, bucket: str, key: str) -> object:
-    """The JSON document under *key*; nothing if it isn't there or isn't JSON."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415  # paid by the client
-
+    """The JSON document under *key*; nothing if it isn't there, can't be read or isn't JSON."""
     try:
         return objects.get_json(s3, bucket, key)
     except ValueError:
         return None
     except ClientError as error:
-        if code(error) != "NoSuchKey":
+        if not objects.is_about_the_object(error):
             raise
         return None
 

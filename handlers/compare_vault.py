@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from handlers import objects
 from handlers.core import vault
 from handlers.core.errors import ReplicationPending
@@ -78,8 +80,6 @@ def _held(s3: S3Client, bucket: str, entry: Entry) -> StoredObject:
 
 
 def _manifest(s3: S3Client, bucket: str, key: str) -> dict[str, Any]:
-    from botocore.exceptions import ClientError  # noqa: PLC0415  # paid by the client
-
     try:
         found = objects.get_json(s3, bucket, key)
     except ClientError as error:

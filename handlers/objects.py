@@ -14,6 +14,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore.exceptions import ClientError
+
 from handlers import runtime
 from handlers.core.parquet import Footer, FooterTooLong, ParquetError, read_footer
 from handlers.core.proof import StoredObject
@@ -99,8 +101,6 @@ def look(s3: S3Client, bucket: str, key: str, version: str | None = None) -> Sto
 
     With checksums asked for, S3 also wants ``kms:Decrypt``: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
     try:
         head = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED", **_version(version))
     except ClientError as error:
@@ -110,8 +110,6 @@ def look(s3: S3Client, bucket: str, key: str, version: str | None = None) -> Sto
 
 def with_footer(s3: S3Client, bucket: str, found: StoredObject) -> tuple[StoredObject, Footer | None]:
     """The Parquet footer of *found*, in one request, in two if it is longer than 64 KiB; ``trouble`` says why not."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
     wanted = TAIL
     try:
         for _ in range(2):
@@ -132,8 +130,6 @@ def with_checksum(s3: S3Client, bucket: str, found: StoredObject, algorithm: str
 
     Without *algorithm* any stored one will do, else SHA-256.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
     if found.trouble or (algorithm in found.checksums if algorithm else found.checksums):
         return found
     algorithm = algorithm or "SHA256"
@@ -149,8 +145,6 @@ def with_checksum(s3: S3Client, bucket: str, found: StoredObject, algorithm: str
 
 def readable(s3: S3Client, bucket: str, found: StoredObject) -> StoredObject:
     """*found*, with ``trouble`` if its first byte can't be read."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
     if found.trouble:
         return found
     first: dict[str, Any] = (
@@ -201,6 +195,11 @@ def get_json(s3: S3Client, bucket: str, key: str) -> Any:
     return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
+def is_about_the_object(error: ClientError) -> bool:
+    """Whether *error* concerns one object only; without ``s3:ListBucket`` S3 says 403 of one that isn't there."""
+    return runtime.code(error) in _ABOUT_THE_OBJECT and not runtime.is_transient(error)
+
+
 def _tail(s3: S3Client, bucket: str, found: StoredObject, length: int) -> bytes:
     if not found.size:
         return b""
@@ -227,9 +226,9 @@ def _version(version: str | None) -> dict[str, Any]:
     return {"VersionId": version} if version else {}
 
 
-def _trouble(error: Any) -> str:
+def _trouble(error: ClientError) -> str:
     """AWS's words, if *error* is about this one object; else it is raised on."""
-    if runtime.code(error) in _ABOUT_THE_OBJECT and not runtime.is_transient(error):
+    if is_about_the_object(error):
         return f"{error.operation_name}: {runtime.code(error)} {runtime.message(error)}".strip()
     raise error
 

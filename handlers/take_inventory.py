@@ -13,7 +13,7 @@ import pymysql
 
 from handlers import objects, rds_token
 from handlers.core import inventory, names
-from handlers.core.errors import InvalidRequest, PermissionMissing, TemporarilyUnavailable
+from handlers.core.errors import DatabaseUnsuitable, InvalidRequest, PermissionMissing, TemporarilyUnavailable
 from handlers.runtime import from_environment, now, region, translated
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def list_tables(point: dict[str, Any], environment: Environment) -> list[tuple[s
     The token travels as a clear-text password. Given a TLS context, pymysql refuses a server that offers no TLS.
 
     Raises:
+        DatabaseUnsuitable: Its certificate is not one that the bundle vouches for.
         PermissionMissing: The database refuses the user.
         TemporarilyUnavailable: No connection, or it broke.
     """
@@ -96,6 +97,11 @@ def list_tables(point: dict[str, Any], environment: Environment) -> list[tuple[s
                 f"{point['database']} refuses the user {user}: create it with CREATE USER … IDENTIFIED WITH "
                 f"AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL, turn on IAM database authentication, and allow this "
                 f"role rds-db:connect on dbuser:{point['resource_id']}/{user}"
+            ) from error
+        if isinstance(getattr(error, "original_exception", None), ssl.SSLCertVerificationError):
+            raise DatabaseUnsuitable(
+                f"{point['database']} at {host} shows a certificate that {environment.ca_bundle} does not vouch for: "
+                f"refresh the bundle, or look at who answers there ({error.args[-1]})"
             ) from error
         raise TemporarilyUnavailable(f"{point['database']} at {host}:{port} does not answer: {error}") from error
 

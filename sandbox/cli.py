@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from blueprints.packaging import PackagingError
 from blueprints.request import Request
 from blueprints.validation import SettingsError
@@ -25,6 +27,7 @@ from sandbox.run import Story
 
 MOST_DATABASES = 50  # each is a server of its own, with 64 MiB of buffers
 LAST_PORT = 65535
+LONGEST_LINE = 1000  # characters of an error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, LocalRunError.exit_code)
     except LocalRunError as error:
         return _fail(error, error.exit_code)
+    except (BotoCoreError, ClientError) as error:
+        return _fail(f"the embedded AWS refused a call: {error}", LocalRunError.exit_code)
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -132,6 +137,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def _fail(error: Exception, code: int) -> int:
-    sys.stderr.write(f"sandbox: {error}\n")
+def _fail(error: Exception | str, code: int) -> int:
+    line = " ".join(str(error).split())
+    sys.stderr.write(f"sandbox: {line[:LONGEST_LINE]}{'…' if len(line) > LONGEST_LINE else ''}\n")
     return code

@@ -120,7 +120,7 @@ def _make_buckets(deployment: Deployment) -> None:
 
 
 def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
-    """Create one stack and wait until it is complete.
+    """Create one stack and wait until it is complete; its template goes by the artifact bucket, since a call holds 50 KiB.
 
     Raises:
         DeploymentFailed: It did not become complete.
@@ -134,7 +134,11 @@ def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
     what = f"{stack.name} stack in {stack.region}"
     progress.begin(what, what, f"CloudFormation creates {total} resources")
     begun = time.monotonic()
-    client.create_stack(StackName=name, TemplateBody=text, Capabilities=CAPABILITIES, OnFailure="DO_NOTHING")
+    key = f"templates/{stack.name}.json"
+    bucket = deployment.artifacts(stack.region)
+    deployment.engine.client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=text.encode())
+    url = f"https://s3.{stack.region}.amazonaws.com/{bucket}/{key}"
+    client.create_stack(StackName=name, TemplateURL=url, Capabilities=CAPABILITIES, OnFailure="DO_NOTHING")
     while (status := _status(client, name)).endswith("_IN_PROGRESS"):
         if time.monotonic() - begun > STACK_TIMEOUT:
             progress.end(what, "still not complete")

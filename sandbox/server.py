@@ -1,7 +1,7 @@
 """The embedded AWS as one object: start it, ask it for clients, make it fail, stop it. Used by the CLI and all tests.
 
-    with Engine(tmp_path) as aws:
-        aws.client("s3", "eu-west-1").create_bucket(...)
+with Engine(tmp_path) as aws:
+    aws.client("s3", "eu-west-1").create_bucket(...)
 """
 
 import json
@@ -97,8 +97,10 @@ class Engine:
             )
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
-            if self._process.poll() is not None:
-                raise EngineError(self._obituary(f"died with status {self._process.returncode}"))
+            status = self._process.poll()
+            if status is not None:
+                self.stop()
+                raise EngineError(self._obituary(f"died with status {status}"))
             if time.monotonic() > deadline:
                 self.stop()
                 raise EngineError(self._obituary(f"did not answer within {START_TIMEOUT:.0f} s"))
@@ -130,7 +132,7 @@ class Engine:
     ) -> None:
         self.stop()
 
-    def client(self, service: str, region: str = "us-east-1") -> Any:  # noqa: ANN401
+    def client(self, service: str, region: str = "us-east-1") -> Any:
         """A boto3 client with all permissions, as an administrator has."""
         if (service, region) not in self._clients:
             self._clients[service, region] = self._session.client(

@@ -42,7 +42,7 @@ from handlers.core import layout
 from handlers.core.inventory import Inventories, is_system
 from handlers.core.layout import COMPLETE, Kind, TableStatus
 from handlers.core.manifests import Entry, Table
-from handlers.core.proof import Problem, StoredObject, about, problem
+from handlers.core.proof import Problem, StoredObject, about, problem, short
 
 POINT = "point"  # subject of what concerns the recovery point as a whole
 _AGAIN = "take the next recovery point; if it repeats, look at the table's entry in export_tables_info"
@@ -141,7 +141,7 @@ class Check:
             self._note(key, "info-unreadable", f"is no JSON object: {_AGAIN}")
         else:
             if document.get("exportOnly"):
-                only = ", ".join(map(str, document["exportOnly"]))
+                only = short(", ".join(map(str, document["exportOnly"])))
                 detail = f"The task exports only {only}: start it without ExportOnly."
                 self._problems.append(problem(POINT, "export-restricted", detail))
             if str(document.get("status", COMPLETE)).upper() != COMPLETE:
@@ -180,24 +180,25 @@ class Check:
             yield problem(
                 POINT,
                 "inventory-missing",
-                f"The list of tables {phase} the snapshot is missing ({reason}): let take_inventory reach the "
+                f"The list of tables {phase} the snapshot is missing ({short(reason)}): let take_inventory reach the "
                 "database, then take the next recovery point.",
             )
         if warning:
             yield problem(
                 POINT,
                 "export-warning",
-                f"RDS completed the export with a warning, {warning!r}: look at the tables that export_tables_info "
-                "names with it.",
+                f"RDS completed the export with a warning, {short(warning)}: look at the tables that "
+                "export_tables_info names with it.",
             )
         if not self.objects:
             yield problem(POINT, "export-empty", f"There is no object under {self.prefix}/: check prefix and bucket.")
             return
         if not self.infos[Kind.TASK_INFO]:
             yield problem(POINT, "info-missing", f"{self.prefix}/export_info_*.json is not there: {_AGAIN}.")
-        if not self.infos[Kind.TABLES_INFO]:
+        knows_of_none = inventories.possible is not None and not inventories.possible and not self._folders
+        if not self.infos[Kind.TABLES_INFO] and not knows_of_none:
             yield problem(POINT, "info-missing", f"{self.prefix}/export_tables_info_*.json is not there: {_AGAIN}.")
-        elif (hole := layout.gap(self.infos[Kind.TABLES_INFO])) is not None:
+        if (hole := layout.gap(self.infos[Kind.TABLES_INFO])) is not None:
             yield problem(POINT, "info-missing", f"No export_tables_info_*.json covers table {hole}: {_AGAIN}.")
 
     def _judge_table(
@@ -229,7 +230,7 @@ class Check:
             self._note(
                 found.key,
                 "object-unreadable",
-                f"can't be read ({found.trouble}): allow this function's role to read it and to decrypt with "
+                f"can't be read ({short(found.trouble)}): allow this function's role to read it and to decrypt with "
                 f"{self.kms_key}, or take the next recovery point if the file is damaged",
             )
             return
@@ -270,7 +271,7 @@ class Check:
 
 
 def _judge_status(status: TableStatus, found: _Folder | None) -> Iterable[Problem]:
-    why = f": {status.warning}" if status.warning else ""
+    why = f": {short(status.warning)}" if status.warning else ""
     if status.status != COMPLETE:
         yield about(status.table, "table-incomplete", f"was exported with status {status.status}{why or f': {_AGAIN}'}")
         return

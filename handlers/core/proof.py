@@ -16,6 +16,15 @@ class Problem(TypedDict):
     detail: str
 
 
+QUOTED = 300  # characters of somebody else's words; problems travel through machines, whose payloads are small
+
+
+def short(text: object) -> str:
+    """*text* in one line, cut to what fits into a sentence."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
+
+
 def problem(subject: str, reason: str, detail: str) -> Problem:
     """The problem, as manifests, the ledger and the machines carry it."""
     return {"subject": subject, "reason": reason, "detail": detail}

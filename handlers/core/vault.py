@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.core.manifests import FIRST, Entry
-from handlers.core.proof import Problem, StoredObject, about
+from handlers.core.proof import Problem, StoredObject, about, short
 
 SLACK = timedelta(days=1)  # the lock counts from each object's own making, and an export takes hours
 _LOCK_RULE = "check the vault's default retention and that replication has written it"
@@ -141,8 +141,8 @@ def _shortcomings(held: StoredObject, expected: Expectation) -> Iterable[Problem
         yield about(
             held.key,
             "object-unreadable",
-            f"can't be read in the recovery region ({held.trouble}): allow the role of compare_vault to read it and to "
-            f"decrypt with {expected.kms_key}",
+            f"can't be read in the recovery region ({short(held.trouble)}): allow the role of compare_vault to "
+            f"read it and to decrypt with {expected.kms_key}",
         )
         return
     if held.kms_key != expected.kms_key:

@@ -41,8 +41,8 @@ def main() -> None:
 def wait_for_end_of_input() -> None:
     """Block until the parent is gone, then end the whole process group: workers, databases, us.
 
-    The other end of our standard input closes however the parent ends, also by SIGKILL. (``PR_SET_PDEATHSIG`` would fire
-    when the *thread* that started us ends.)
+    The other end of our standard input closes however the parent ends, also by SIGKILL. (``PR_SET_PDEATHSIG`` would
+    fire when the *thread* that started us ends.)
     """
     while os.read(0, 4096):
         pass

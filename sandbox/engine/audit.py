@@ -81,7 +81,12 @@ async def dispatch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
         response = await _original["dispatch"](method, path, headers, body, query_params, request_id)
     if examined.refused is not None:
         response = iam_actions.access_denied_response(
-            service, examined.refused.action, principal, request_id, headers=headers, resource_arn=examined.refused.resource
+            service,
+            examined.refused.action,
+            principal,
+            request_id,
+            headers=headers,
+            resource_arn=examined.refused.resource,
         )
     if fault and fault.get("after_success") and response[0] < BAD_REQUEST:
         response = failure(service, action, fault.get("error", "InternalFailure"), headers, request_id)
@@ -110,7 +115,7 @@ def enforce(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
     region: str,
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
-) -> Any:  # noqa: ANN401
+) -> Any:
     """Check a permission with the condition keys that MiniStack leaves out, and then what else the call needs."""
     denied = check(access_key_id, iam_action, service, region, resource_arn, service_context or {})
     examined = _examined.get()
@@ -129,7 +134,7 @@ def enforce(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
     return None
 
 
-def check(key: str, action: str, service: str, region: str, resource: str, keys: dict[str, Any]) -> Any:  # noqa: ANN401, PLR0913, PLR0917
+def check(key: str, action: str, service: str, region: str, resource: str, keys: dict[str, Any]) -> Any:  # noqa: PLR0913, PLR0917
     """MiniStack's own check: None, or why not."""
     return _original["enforce"](key, action, service, region, resource, {**condition_keys(action, resource), **keys})
 
@@ -137,9 +142,10 @@ def check(key: str, action: str, service: str, region: str, resource: str, keys:
 def condition_keys(action: str, resource: str) -> dict[str, Any]:
     """Keys that AWS sets on a role's own call and that our policies name.
 
-    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases: the aliases
-    of the key itself. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: a principal
-    that is a role is no service, and did not come through one.
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases: the
+    aliases of the key itself.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: a principal that is a
+    role is no service, and did not come through one.
     """
     keys: dict[str, Any] = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
     if action.startswith("kms:"):
@@ -150,8 +156,8 @@ def condition_keys(action: str, resource: str) -> dict[str, Any]:
     return keys
 
 
-def resolve_condition_key(key: str, context: Any) -> Any:  # noqa: ANN401
-    """The value of a condition key; ``aws:PrincipalArn`` of a session is its role's ARN, where MiniStack gave the session's.
+def resolve_condition_key(key: str, context: Any) -> Any:
+    """The value of a condition key; ``aws:PrincipalArn`` of a session is its role's ARN (MiniStack: the session's).
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
     """
@@ -162,7 +168,7 @@ def resolve_condition_key(key: str, context: Any) -> Any:  # noqa: ANN401
 
 
 def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001
-    """Take every call for one over TLS, or the TLS-only policies of buckets, queues and topics would refuse all of them."""
+    """Take every call for one over TLS, or TLS-only policies of buckets, queues and topics would refuse them all."""
     del secure_transport
     _original["pin_request_origin"](source_ip, True)  # noqa: FBT003
 

@@ -1,6 +1,7 @@
 """boto3 clients from inside the embedded AWS to itself, used by every module of the plug-in.
 
-Call them on worker threads only: a call made on the server's event loop waits for an answer that the same loop must give.
+Call them on worker threads only: a call made on the server's event loop waits for an answer that the same loop must
+give.
 """
 
 import os
@@ -39,7 +40,7 @@ def root() -> Credentials:
     return Credentials(get_account_id(), os.environ.get("AWS_SECRET_ACCESS_KEY", ROOT_KEY))
 
 
-def client(service: str, region: str | None = None, credentials: Credentials | None = None) -> Any:  # noqa: ANN401
+def client(service: str, region: str | None = None, credentials: Credentials | None = None) -> Any:
     """A client of ``service`` in ``region`` (default: the region of the request being served) for this server.
 
     Args:

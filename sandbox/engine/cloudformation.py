@@ -1,4 +1,4 @@
-"""CloudFormation: pseudo-parameters in conditions, and the resource types that MiniStack lacks (``cloudformation_types``)."""
+"""CloudFormation: pseudo-parameters in conditions, and what a row of ``cloudformation_types`` does."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -93,7 +93,7 @@ class Type:
         return physical_id, {name: attribute(path, answer, parameters) for name, path in self.attributes.items()}
 
 
-def attribute(path: Attribute, answer: Any, parameters: Properties) -> Any:  # noqa: ANN401
+def attribute(path: Attribute, answer: Any, parameters: Properties) -> Any:
     """What a path (``DBProxy.Endpoint``) or a function finds in an API's answer."""
     if callable(path):
         return path(answer, parameters)
@@ -102,14 +102,14 @@ def attribute(path: Attribute, answer: Any, parameters: Properties) -> Any:  # n
     return answer
 
 
-def call(service: str, operation: str, parameters: Properties) -> Any:  # noqa: ANN401
+def call(service: str, operation: str, parameters: Properties) -> Any:
     """Call an operation (boto3's spelling) with what its model knows of the parameters."""
     found = client(service)
     model = found.meta.service_model.operation_model(found.meta.method_to_api_mapping[operation])
     return getattr(found, operation)(**fit(parameters, model.input_shape, drop_unknown=True))
 
 
-def wait_for(describe: Callable[[], Any], is_ready: Callable[[Any], bool], what: str) -> Any:  # noqa: ANN401
+def wait_for(describe: Callable[[], Any], is_ready: Callable[[Any], bool], what: str) -> Any:
     """Describe until ready.
 
     Raises:
@@ -136,7 +136,7 @@ def install() -> None:
     on_thread = replace(stacks, "_runs_on_worker_thread", runs_on_worker_thread, "23955511141f")
     _original["on_thread"] = on_thread
     _original["types"] = frozenset(TYPES)
-    for module in (engine, changesets, handlers):
+    for module in (engine, changesets, handlers, stacks):
         _original["conditions"] = replace(module, "_evaluate_conditions", evaluate_conditions, "e7f9e29b6c01")
 
 
@@ -149,8 +149,8 @@ def evaluate_conditions(template: Properties, parameters: Properties) -> Propert
     """Evaluate the conditions of a template.
 
     ``AWS::Region`` and its siblings have values there too
-    (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html); MiniStack compared their
-    names.
+    (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html); MiniStack
+    compared their names.
     """
     pseudo = {
         "AWS::Region": get_region(),

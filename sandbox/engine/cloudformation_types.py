@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from botocore.exceptions import ClientError
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
@@ -21,7 +22,7 @@ def database(properties: Properties) -> Properties:
     return properties
 
 
-def await_database(identifier: str) -> Any:  # noqa: ANN401
+def await_database(identifier: str) -> Any:
     """Wait until an instance is available; returns its description."""
     rds = client("rds")
     return wait_for(
@@ -114,7 +115,9 @@ def security_group_rule(direction: str) -> Type:
     return Type(
         "ec2",
         f"authorize_security_group_{direction}",
-        lambda answer, _: (answer.get("SecurityGroupRules") or [{}])[0].get("SecurityGroupRuleId", f"sgr-{uuid.uuid4().hex[:17]}"),
+        lambda answer, _: (answer.get("SecurityGroupRules") or [{}])[0].get(
+            "SecurityGroupRuleId", f"sgr-{uuid.uuid4().hex[:17]}"
+        ),
         delete=(f"revoke_security_group_{direction}", lambda _, properties: prepare(properties)),
         prepare=prepare,
     )
@@ -158,7 +161,7 @@ def delete_bus_statement(physical_id: str, _properties: Properties) -> None:
 # Route 53
 
 
-def record_sets(action: str) -> Any:  # noqa: ANN401
+def record_sets(action: str) -> Any:
     """Parameters of a change of all record sets of a group."""
 
     def prepare(properties: Properties) -> Properties:
@@ -182,6 +185,44 @@ def create_vpc(logical_id: str, properties: Properties, stack: str) -> tuple[str
     physical_id, attributes = provisioners._ec2_vpc_create(logical_id, properties, stack)
     return physical_id, {**attributes, "CidrBlock": properties.get("CidrBlock")}
 
+
+# Lambda: MiniStack's type, which makes a function without code when the archive is not there
+
+
+def require_archive(properties: Properties) -> None:
+    """Check that a function's archive is in its bucket.
+
+    Raises:
+        ValueError: It is not.
+    """
+    code = properties.get("Code") or {}
+    if not code.get("S3Bucket"):
+        return
+    version = {"VersionId": code["S3ObjectVersion"]} if code.get("S3ObjectVersion") else {}
+    try:
+        client("s3").head_object(Bucket=code["S3Bucket"], Key=code["S3Key"], **version)
+    except ClientError as error:
+        place = f"{code['S3Bucket']}/{code['S3Key']}"
+        raise ValueError(
+            f"Error occurred while GetObject of {place}. S3 Error Code: {error.response['Error']['Code']}"
+        ) from error
+
+
+def create_function(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+    """MiniStack's function, with an archive that exists."""
+    require_archive(properties)
+    found: tuple[str, Properties] = LAMBDA["create"](logical_id, properties, stack)
+    return found
+
+
+def update_function(physical_id: str, old: Properties, new: Properties, *more: str) -> tuple[str, Properties]:
+    """MiniStack's change of a function, with an archive that exists."""
+    require_archive(new)
+    found: tuple[str, Properties] = LAMBDA["update"](physical_id, old, new, *more)
+    return found
+
+
+LAMBDA = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
 
 TYPES: dict[str, Any] = {
     "AWS::Budgets::Budget": Type(
@@ -243,6 +284,7 @@ TYPES: dict[str, Any] = {
         ),
         idempotent=True,
     ),
+    "AWS::Lambda::Function": {**LAMBDA, "create": create_function, "update": update_function},
     "AWS::RDS::DBInstance": DATABASE,
     "AWS::RDS::DBProxy": Type(
         "rds",
@@ -283,9 +325,7 @@ TYPES: dict[str, Any] = {
         "create_option_group",
         "OptionGroup.OptionGroupName",
         delete=("delete_option_group", lambda name, _: {"OptionGroupName": name}),
-        prepare=lambda properties: {
-            key: value for key, value in properties.items() if key != "OptionConfigurations"
-        },
+        prepare=lambda properties: {key: value for key, value in properties.items() if key != "OptionConfigurations"},
         name="OptionGroupName",
     ),
     "AWS::Route53::HealthCheck": Type(
@@ -321,7 +361,9 @@ TYPES: dict[str, Any] = {
         prepare=lambda properties: {
             **properties,
             "RoutingConfiguration": properties.get("RoutingConfiguration")
-            or [{"StateMachineVersionArn": properties["DeploymentPreference"]["StateMachineVersionArn"], "Weight": 100}],
+            or [
+                {"StateMachineVersionArn": properties["DeploymentPreference"]["StateMachineVersionArn"], "Weight": 100}
+            ],
         },
         name="Name",
     ),
@@ -361,5 +403,3 @@ def composite_alarm_arn(name: str) -> str:
     """The ARN of a composite alarm."""
     found = client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])
     return str(found["CompositeAlarms"][0]["AlarmArn"])
-
-

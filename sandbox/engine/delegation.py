@@ -1,4 +1,4 @@
-"""What a caller must be allowed besides the call itself: to pass a role, to use the key behind an object, queue or secret.
+"""What a caller must be allowed besides the call itself: to pass a role, to use the key of an object or a queue.
 
 Read by ``audit`` for every call of a role. MiniStack checks the call's own action only.
 """

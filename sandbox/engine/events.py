@@ -47,7 +47,7 @@ class Delivery:
 
 
 def emit(source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()) -> None:
-    """Publish an event on the default bus of the current region, as an AWS service does (``source`` may be ``aws.*``)."""
+    """Publish on the default bus of the current region, as an AWS service does (``source`` may be ``aws.*``)."""
     entry = {
         "Source": source,
         "DetailType": detail_type,
@@ -62,7 +62,7 @@ def install() -> None:
     replace(eventbridge, "_invoke_target", invoke_target, "550e304af080")
 
 
-def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:  # noqa: ANN401
+def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
     """Deliver an event, or put it into the target's dead-letter queue with the reason.
 
     AWS does so after its retries (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html);
@@ -80,7 +80,7 @@ def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str,
         to_dead_letters(delivery, whole, code, str(refusal))
 
 
-def transform(target: dict[str, Any], rule: dict[str, Any], view: Any) -> str | None:  # noqa: ANN401
+def transform(target: dict[str, Any], rule: dict[str, Any], view: Any) -> str | None:
     """What the target's ``InputTransformer``, ``Input`` or ``InputPath`` makes of the event; None when it has none."""
     if target.get("InputTransformer"):
         return str(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
@@ -113,7 +113,7 @@ def deliver(delivery: Delivery) -> None:
     DELIVER[kind](delivery, spec)
 
 
-def to_bus(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
+def to_bus(delivery: Delivery, spec: Any) -> None:
     """Forward to a bus, also of another region, with ``account`` and ``region`` of the origin kept.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html; MiniStack knew no other region.
@@ -139,9 +139,11 @@ def to_bus(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
         eventbridge._archive_event({key: value for key, value in forwarded.items() if key != "_DispatchPath"})
 
 
-def to_machine(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
+def to_machine(delivery: Delivery, spec: Any) -> None:
     """Start an execution, as the target's role."""
-    require_role(delivery.target.get("RoleArn"), delivery.principal, "states:StartExecution", str(spec), delivery.source_arn)
+    require_role(
+        delivery.target.get("RoleArn"), delivery.principal, "states:StartExecution", str(spec), delivery.source_arn
+    )
     if stepfunctions._resolve_state_machine_arn(str(spec)) is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     status, _, body = stepfunctions._start_execution({"stateMachineArn": str(spec), "input": delivery.payload})
@@ -152,7 +154,7 @@ def to_machine(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
 BAD_REQUEST = 400
 
 
-def to_queue(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
+def to_queue(delivery: Delivery, spec: Any) -> None:
     """Send a message, if the queue's policy and the policy of its key let EventBridge do so."""
     queue = sqs._queue_by_arn(str(spec))
     if queue is None:
@@ -162,11 +164,13 @@ def to_queue(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
         require_service(SERVICE, attributes.get("Policy"), "sqs:SendMessage", str(spec), delivery.source_arn)
         require_service_key(SERVICE, attributes.get("KmsMasterKeyId"), delivery.source_arn)
     else:
-        require_role(delivery.target.get("RoleArn"), delivery.principal, "sqs:SendMessage", str(spec), delivery.source_arn)
+        require_role(
+            delivery.target.get("RoleArn"), delivery.principal, "sqs:SendMessage", str(spec), delivery.source_arn
+        )
     eventbridge._dispatch_to_sqs(spec, delivery.payload, delivery.target.get("SqsParameters") or {})
 
 
-def to_lambda(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
+def to_lambda(delivery: Delivery, spec: Any) -> None:
     """Invoke a function asynchronously, if its policy (a rule) or the role (a schedule) permits."""
     function, config, _ = lambda_svc._get_func_record_for_ref(str(spec))
     if not function or not config:
@@ -177,10 +181,12 @@ def to_lambda(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
         require_role(
             delivery.target.get("RoleArn"), delivery.principal, "lambda:InvokeFunction", str(spec), delivery.source_arn
         )
-    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), json.loads(delivery.payload))
+    lambda_svc.invoke_async_with_retry(
+        lambda_svc._execution_record_for_config(function, config), json.loads(delivery.payload)
+    )
 
 
-def to_topic(delivery: Delivery, spec: Any) -> None:  # noqa: ANN401
+def to_topic(delivery: Delivery, spec: Any) -> None:
     """Publish to a topic, if its policy and the policy of its key let EventBridge do so."""
     topic = sns._topic_by_arn_any_scope(str(spec))
     if topic is None:
@@ -213,7 +219,9 @@ def to_dead_letters(delivery: Delivery, body: str, code: str, message: str) -> N
         logger.error("rule %s: its dead-letter queue %s does not exist either", delivery.rule.get("Name"), arn)
         return
     try:
-        require_service(delivery.principal, queue["attributes"].get("Policy"), "sqs:SendMessage", arn, delivery.source_arn)
+        require_service(
+            delivery.principal, queue["attributes"].get("Policy"), "sqs:SendMessage", arn, delivery.source_arn
+        )
         require_service_key(delivery.principal, queue["attributes"].get("KmsMasterKeyId"), delivery.source_arn)
     except NotAllowed as refusal:
         logger.error("rule %s: dead letter lost: %s", delivery.rule.get("Name"), refusal)  # noqa: TRY400

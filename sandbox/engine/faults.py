@@ -7,12 +7,12 @@ Set over HTTP (``PUT /_holdfast/faults``, see ``admin``). The keys, each read by
 ``export``          left to the database engine to interpret                                             ``rds``
 ``replication``     ``{"delay_seconds": 2.0, "skip": ["*/part-00001*"], "table_delay_seconds": 1.0}``     ``storage``
 ``forward_events``  ``"drop"``: events for a bus of another region are lost                              ``events``
-``timeouts``        ``{"AwaitSnapshot": 1.5}``: real seconds after which that state times out            ``stepfunctions``
+``timeouts``        ``{"AwaitSnapshot": 1.5}``: real seconds after which that state times out            (workflows)
 ``calls``           ``[{"service": "rds", "operation": "StartExportTask", "times": 2, "error": "…"}]``    ``audit``
 ==================  ===================================================================================  ============
 
-A call's fault with ``"after_success": true`` instead of ``"error"`` lets the call do its work and then loses the answer.
-``"region"`` and ``"principal"`` (a shell pattern) narrow it; without ``"times"`` it strikes once.
+A call's fault with ``"after_success": true`` instead of ``"error"`` lets the call do its work and then loses the
+answer. ``"region"`` and ``"principal"`` (a shell pattern) narrow it; without ``"times"`` it strikes once.
 """
 
 import threading
@@ -42,7 +42,7 @@ def put(faults: dict[str, Any]) -> None:
         _faults.update(faults)
 
 
-def get(key: str) -> Any:  # noqa: ANN401
+def get(key: str) -> Any:
     """The fault of that name, an empty dictionary when there is none."""
     with _lock:
         return _faults.get(key) or {}

@@ -1,4 +1,4 @@
-"""DynamoDB global tables: the CloudFormation type, and writes that reach the other regions late when a fault says so."""
+"""DynamoDB global tables: the CloudFormation type, and writes that a fault lets reach the other regions late."""
 
 import contextvars
 import threading
@@ -27,8 +27,9 @@ def install() -> None:
 def replicate_write(table: Properties, event: str, old: Properties | None, new: Properties | None) -> None:
     """Apply a write to the other regions, at once or after the fault ``replication.table_delay_seconds``.
 
-    The last writer wins (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html):
-    a late write does not displace an item that its own region has written since.
+    The last writer wins
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html): a late write
+    does not displace an item that its own region has written since.
     """
     delay = (faults.get("replication") or {}).get("table_delay_seconds", 0)
     item = new if new is not None else old or {}
@@ -87,7 +88,9 @@ def update(physical_id: str, old: Properties, new: Properties, stack: str) -> tu
     del stack
     for fixed in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
         if old.get(fixed) != new.get(fixed):
-            raise ValueError(f"the embedded AWS cannot change {fixed} of the global table {physical_id}; delete the stack")
+            raise ValueError(
+                f"the embedded AWS cannot change {fixed} of the global table {physical_id}; delete the stack"
+            )
     before, after = regions_of(old), regions_of(new)
     table = client("dynamodb")
     for region in sorted(after - before):

@@ -1,7 +1,7 @@
 """The process in which a Python function runs; started by MiniStack with the text of this file, standard library only.
 
-One JSON line in says what to load, then one line in and one line out per invocation. ``print`` goes to the log. A handler
-that raises answers like one that returns, so that the process stays warm, as it does in AWS.
+One JSON line in says what to load, then one line in and one line out per invocation. ``print`` goes to the log. A
+handler that raises answers like one that returns, so that the process stays warm, as it does in AWS.
 """
 
 import importlib
@@ -47,7 +47,7 @@ def clean_environment(variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
-def load(start: dict[str, Any]) -> Any:  # noqa: ANN401
+def load(start: dict[str, Any]) -> Any:
     """Import the handler, looking in the function's own zip first."""
     for layer in filter(None, os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
         sys.path.insert(0, os.path.join(layer, "python"))  # noqa: PTH118  # pathlib costs a cold start 5 ms
@@ -66,7 +66,7 @@ def load(start: dict[str, Any]) -> Any:  # noqa: ANN401
         return fail
 
 
-def invoke(handler: Any, message: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def invoke(handler: Any, message: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     """Call the handler; ``failure`` holds the error object that Lambda would answer."""
     try:
         result = handler(message["event"], Context(start, message["ctx"]))

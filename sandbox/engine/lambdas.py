@@ -10,9 +10,9 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
-from ministack.core.concurrency import spawn_background
+from ministack.core.concurrency import esm_wake, spawn_background
 from ministack.core.responses import new_uuid, request_scope
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, sqs
 
 from sandbox.engine.clients import client
 from sandbox.engine.patching import replace
@@ -30,6 +30,7 @@ def install() -> None:
     """Replace the worker's program, the reading of its answers, and asynchronous invocation."""
     _original["detect"] = replace(lambda_runtime, "_detect_runtime_binary", detect_runtime, "222e200df2c0")
     replace(lambda_svc, "_execute_function_warm", execute, "62b9218bef5b")
+    _original["batch"] = replace(lambda_svc, "_run_sqs_batch", run_batch, "f9bf630aabf3")
     replace(lambda_svc, "invoke_async_with_retry", invoke_asynchronously, "289fe4d3cbd4")
 
 
@@ -44,8 +45,8 @@ def execute(function: dict[str, Any], event: object, request_id: str) -> dict[st
     """Run one invocation on a warm worker.
 
     AWS answers the exception's class as ``errorType`` and keeps the process
-    (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html); MiniStack answered ``Runtime.HandlerError`` for
-    all of them and started a new process after each.
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html); MiniStack answered ``Runtime.HandlerError``
+    for all of them and started a new process after each.
     """
     config = function.get("config") or function
     name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
@@ -81,6 +82,36 @@ def failure(kind: str, message: str, log: str = "") -> dict[str, Any]:
     return {"body": {"errorType": kind, "errorMessage": message}, "error": True, "log": log}
 
 
+def run_batch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
+    mapping: dict[str, Any],
+    function: dict[str, Any],
+    event: dict[str, Any],
+    batch: list[dict[str, Any]],
+    queue_url: str,
+    queue_name: str,
+) -> None:
+    """Let a function work on messages; what it fails on comes again after the visibility timeout, in scaled time."""
+    _original["batch"](mapping, function, event, batch, queue_url, queue_name)
+    queue = sqs._queues.get(queue_url)
+    if queue is None:
+        return
+    visible_at = time.time() + int(queue["attributes"].get("VisibilityTimeout", DEFAULT_VISIBILITY)) * wait_scale()
+    left = {message["id"] for message in batch}
+    for message in queue["messages"]:
+        if message["id"] in left:
+            message["visible_at"] = min(message["visible_at"], visible_at)
+    lambda_svc._esm_backoff_until.pop(mapping["UUID"], None)
+    esm_wake.set()
+
+
+DEFAULT_VISIBILITY = 30  # seconds, of a queue
+
+
+def wait_scale() -> float:
+    """What a second of waiting takes here."""
+    return float(os.environ.get("SFN_WAIT_SCALE", "1"))
+
+
 def invoke_asynchronously(function: dict[str, Any], event: object) -> None:
     """Invoke on a thread, with the retries, destinations and dead letters of an asynchronous invocation."""
     spawn_background(run_asynchronously, function, event, thread_name="holdfast-lambda-event")
@@ -90,18 +121,17 @@ def run_asynchronously(function: dict[str, Any], event: object) -> None:
     """Try, wait and try again, then tell the destination.
 
     AWS sends the *event* to a dead-letter queue, and an envelope to a destination, on success as well
-    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html); MiniStack sent the envelope to both,
-    and nothing on success.
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html); MiniStack sent the envelope
+    to both, and nothing on success.
     """
     config = function.get("config") or function
     spec = parse_arn(config["FunctionArn"])
     with request_scope(spec.account_id, spec.region):
         settings = function.get("event_invoke_config") or function.get("event_invoke_configs", {}).get("$LATEST") or {}
         attempts = int(settings.get("MaximumRetryAttempts", len(RETRY_SECONDS))) + 1
-        scale = float(os.environ.get("SFN_WAIT_SCALE", "1"))
         for attempt in range(attempts):
             if attempt:
-                time.sleep(RETRY_SECONDS[attempt - 1] * scale)
+                time.sleep(RETRY_SECONDS[attempt - 1] * wait_scale())
             result = lambda_svc._execute_function(function, event)
             if not result.get("error"):
                 break
@@ -147,15 +177,18 @@ def send(config: dict[str, Any], target: str, body: str, attributes: dict[str, s
     typed = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
     try:
         if spec.service == "sqs":
-            sqs = client("sqs", credentials=role)
             url = client("sqs").get_queue_url(QueueName=spec.resource)["QueueUrl"]
-            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
+            client("sqs", credentials=role).send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
         elif spec.service == "sns":
             client("sns", credentials=role).publish(TopicArn=target, Message=body, MessageAttributes=typed)
         elif spec.service == "lambda":
-            client("lambda", credentials=role).invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
+            client("lambda", credentials=role).invoke(
+                FunctionName=target, InvocationType="Event", Payload=body.encode()
+            )
         else:
             entry = {"Source": "lambda", "DetailType": "Lambda Function Invocation Result", "Detail": body}
             client("events", credentials=role).put_events(Entries=[{**entry, "EventBusName": target}])
     except Exception:
-        logger.exception("%s: record of an asynchronous invocation lost, not delivered to %s", config["FunctionArn"], target)
+        logger.exception(
+            "%s: record of an asynchronous invocation lost, not delivered to %s", config["FunctionArn"], target
+        )

@@ -20,9 +20,7 @@ class SourceChanged(RuntimeError):
     """What we are about to replace is not what we saw when we wrote the replacement."""
 
 
-def replace(
-    module: ModuleType | type, name: str, new: Callable[..., Any], sha256_of_source: str
-) -> Callable[..., Any]:
+def replace(module: ModuleType | type, name: str, new: Callable[..., Any], sha256_of_source: str) -> Callable[..., Any]:
     """Put ``new`` in the place of ``module.name`` and return what stood there.
 
     Args:

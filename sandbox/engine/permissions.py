@@ -1,7 +1,7 @@
-"""Who may do what when AWS's own services act for us: role sessions, and policies that name a service, beside ``events``.
+"""Who may do what when AWS's own services act for us: role sessions, and policies that name a service.
 
-MiniStack enforces what arrives over HTTP. Deliveries inside the server (a rule's target, a schedule) skip that check, so
-they ask here. Without enforcement (``AUTH=false``) everything is allowed, as in MiniStack.
+MiniStack enforces what arrives over HTTP. Deliveries inside the server (a rule's target, a schedule) skip that check,
+so they ask here. Without enforcement (``AUTH=false``) everything is allowed, as in MiniStack.
 """
 
 import hashlib
@@ -100,7 +100,7 @@ def _service_may(service: str, policy: object, action: str, resource: str, sourc
     return iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
 
 
-def _context(principal: str, kind: str, account: str, action: str, resource: str) -> Any:  # noqa: ANN401
+def _context(principal: str, kind: str, account: str, action: str, resource: str) -> Any:
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type=kind,

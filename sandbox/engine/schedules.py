@@ -43,8 +43,8 @@ def fire(schedule: dict[str, Any], at: str) -> str:
     """Deliver a schedule's input to its target as its role, or to its dead-letter queue; returns what was delivered.
 
     Scheduler sends the input as it is, with context attributes replaced
-    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html); MiniStack sent an
-    event's envelope when there was no input, left the attributes, and asked no role.
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html); MiniStack sent
+    an event's envelope when there was no input, left the attributes, and asked no role.
     """
     target = schedule["Target"]
     payload = substitute(target.get("Input") or "{}", schedule["Arn"], at)
@@ -120,4 +120,3 @@ def due_time(state: tuple[str, str, str], schedule: dict[str, Any], now: float) 
         next_time = (last or schedule.get("CreationDate", now)) + seconds
         return next_time if now >= next_time else None
     return None  # cron: a run is not long enough to reach the hour; tests fire those by name
-

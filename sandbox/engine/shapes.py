@@ -1,7 +1,7 @@
 """Values fitted to botocore's models, for the tables of ``cloudformation`` and the SDK calls of ``stepfunctions``.
 
-Templates and state machines name members in their own spelling (``DbInstanceIdentifier``), and templates write numbers as
-strings; botocore wants the model's names and types.
+Templates and state machines name members in their own spelling (``DbInstanceIdentifier``), and templates write
+numbers as strings; botocore wants the model's names and types.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from botocore.model import Shape
 
 
-def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any:  # noqa: ANN401
+def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any:
     """The value with member names and scalar types of the shape.
 
     Args:
@@ -18,9 +18,11 @@ def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any: 
         shape: What an operation takes.
         drop_unknown: Leave out members the shape lacks, instead of letting botocore refuse them.
     """
-    kind = shape.type_name if shape is not None else None
+    if shape is None:
+        return value
+    kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        members: dict[str, Shape] = shape.members  # type: ignore[union-attr]
+        members: dict[str, Shape] = shape.members
         names = {name.lower(): name for name in members}
         return {
             names.get(key.lower(), key): fit(part, members.get(names.get(key.lower(), key)), drop_unknown=drop_unknown)
@@ -29,13 +31,13 @@ def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any: 
         }
     if kind == "list":
         items = value if isinstance(value, list) else [value]
-        return [fit(item, shape.member, drop_unknown=drop_unknown) for item in items]  # type: ignore[union-attr]
+        return [fit(item, shape.member, drop_unknown=drop_unknown) for item in items]
     if kind == "map" and isinstance(value, dict):
-        return {key: fit(part, shape.value, drop_unknown=drop_unknown) for key, part in value.items()}  # type: ignore[union-attr]
+        return {key: fit(part, shape.value, drop_unknown=drop_unknown) for key, part in value.items()}
     return scalar(value, kind)
 
 
-def scalar(value: Any, kind: str | None) -> Any:  # noqa: ANN401
+def scalar(value: Any, kind: str | None) -> Any:
     """A scalar in the type that botocore's model asks for; a document in the place of a string becomes JSON."""
     if kind in {"integer", "long"} and isinstance(value, str | float):
         return int(value)

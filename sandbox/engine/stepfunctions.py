@@ -1,4 +1,4 @@
-"""Step Functions' API: machines that AWS would refuse, executions by name, task tokens; ``stepfunctions_states`` runs them."""
+"""Step Functions' API around ``stepfunctions_states``: machines that AWS refuses, executions by name, task tokens."""
 
 import contextvars
 import json
@@ -76,7 +76,7 @@ def run_execution(arn: str) -> None:
         run.end("FAILED", error=error.error, cause=error.cause)
     except Stopped:
         pass
-    except Exception as error:
+    except Exception as error:  # a defect must fail the execution, not leave it running
         stepfunctions.logger.exception("execution %s", arn)
         run.end("FAILED", error="States.Runtime", cause=f"{type(error).__name__}: {error}")
     finally:
@@ -87,8 +87,8 @@ def run_execution(arn: str) -> None:
 def start_execution(data: Data) -> Response:
     """Start an execution; asked twice with the same name and input while it runs, answer the same execution.
 
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html; MiniStack refused the second
-    call, took any name, and started on broken input.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html; MiniStack refused the
+    second call, took any name, and started on broken input.
     """
     machine_arn = str(data.get("stateMachineArn", "")).partition("#")[0]
     name, given = data.get("name"), data.get("input") or "{}"
@@ -156,7 +156,7 @@ def refuse(code: str, message: str) -> Response:
     return stepfunctions.error_response_json(code, message, 400)
 
 
-# Task tokens. One that was answered, or whose task timed out, is TaskTimedOut, as in AWS; MiniStack said TaskDoesNotExist.
+# Task tokens. One that was answered, or whose task timed out, is TaskTimedOut; MiniStack said TaskDoesNotExist.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
 
 TOKEN = re.compile(r"\d{12}-[0-9a-f-]{36}")
@@ -202,5 +202,3 @@ def send_task_heartbeat(data: Data) -> Response:
     task["heartbeat"] = stepfunctions.new_uuid()
     task["event"].set()
     return stepfunctions.json_response({})
-
-

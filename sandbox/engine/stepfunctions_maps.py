@@ -14,7 +14,7 @@ from sandbox.engine.clients import client
 from sandbox.engine.stepfunctions_paths import fill, find
 from sandbox.engine.stepfunctions_runs import Run, Stopped
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 Json = Any
 Context = dict[str, Any]
 
@@ -51,16 +51,24 @@ def distributed(state: dict[str, Any], processor: dict[str, Any], data: Json, ru
     Raises:
         StatesError: ``States.ExceedToleratedFailureThreshold``.
     """
-    items = batched(state, [item_input(state, item, data, {**context, "Map": {"Item": {"Index": index, "Value": item}}})
-                            for index, item in enumerate(items_of(state, data, run, context))], data, context)  # fmt: skip
+    found = [
+        item_input(state, item, data, {**context, "Map": {"Item": {"Index": index, "Value": item}}})
+        for index, item in enumerate(items_of(state, data, run, context))
+    ]
+    items = batched(state, found, data, context)
     label = state.get("Label") or uuid.uuid4().hex
     record = new_map_run(run, label, len(items), state)
     run.note("MapRunStarted", context, mapRunStartedEventDetails={"mapRunArn": record["mapRunArn"]})
-    jobs: list[Callable[[], Json]] = [lambda item=item: run_child(processor, item, run, context, record) for item in items]
+    jobs: list[Callable[[], Json]] = [
+        lambda item=item: run_child(processor, item, run, context, record) for item in items
+    ]
     at_once = int(setting(state, "MaxConcurrency", data, context) or 0)
     outcomes = stepfunctions_states.together(jobs, min(at_once or MOST_CHILDREN, MOST_CHILDREN))
     failed = sum(1 for outcome in outcomes if outcome["Status"] != "SUCCEEDED")
-    counts = (setting(state, "ToleratedFailureCount", data, context), setting(state, "ToleratedFailurePercentage", data, context))
+    counts = (
+        setting(state, "ToleratedFailureCount", data, context),
+        setting(state, "ToleratedFailurePercentage", data, context),
+    )
     is_too_many = exceeds(failed, len(items), *counts)
     record.update(status="FAILED" if is_too_many else "SUCCEEDED", stopDate=stepfunctions.now_iso())
     if is_too_many:
@@ -187,7 +195,14 @@ def run_child(processor: dict[str, Any], item: Json, run: Run, context: Context,
     except Stopped:
         record["status"] = "ABORTED"
     count(map_run, "running", "succeeded" if record["status"] == "SUCCEEDED" else "failed")
-    names = {"Status": "status", "Output": "output", "Input": "input", "ExecutionArn": "executionArn", "Error": "error", "Cause": "cause"}
+    names = {
+        "Status": "status",
+        "Output": "output",
+        "Input": "input",
+        "ExecutionArn": "executionArn",
+        "Error": "error",
+        "Cause": "cause",
+    }
     return {key: record[value] for key, value in names.items() if record.get(value) is not None}
 
 

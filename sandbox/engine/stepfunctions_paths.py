@@ -1,6 +1,7 @@
 """Paths, payload templates and choice rules of the Amazon States Language (JSONPath), for ``stepfunctions_states``.
 
-https://states-language.net/spec.html and https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
+https://states-language.net/spec.html and
+https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
 """
 
 import copy
@@ -14,12 +15,12 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from jsonpath_ng.exceptions import JsonPathLexerError, JsonPathParserError
-from jsonpath_ng.ext import parse as parse_jsonpath
+from jsonpath_ng.ext.parser import parse as parse_jsonpath
 from ministack.services import stepfunctions
 
 from sandbox.engine.patching import replace
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 INDEFINITE = re.compile(r"\.\.|\*|\?|\[[^\]'\"]*[:,]")
 Json = Any
 
@@ -30,7 +31,7 @@ def install() -> None:
     replace(stepfunctions, "_resolve_ctx_path", lambda path, context: find(path, {}, context), "9d99cf3416f9")
 
 
-class PathNotFound(StatesError):  # type: ignore[misc]  # MiniStack ships no types
+class PathNotFound(StatesError):  # type: ignore[misc]  # the base comes from MiniStack, which ships no types
     """A path leads nowhere: the execution fails with ``States.Runtime``, which no Catch can catch."""
 
     def __init__(self, path: str, data: Json) -> None:
@@ -64,7 +65,7 @@ def find(path: str, data: Json, context: dict[str, Any]) -> Json:
 
 
 @functools.cache
-def compiled(path: str) -> Any:  # noqa: ANN401
+def compiled(path: str) -> Any:
     """A parsed path.
 
     Raises:
@@ -127,7 +128,8 @@ def put(path: str | None, original: Json, result: Json) -> Json:
         place[tokens[-1]] = result
     except (TypeError, IndexError, KeyError, AttributeError):
         raise StatesError(
-            "States.ResultPathMatchFailure", f"Unable to apply ReferencePath {path} to input {json.dumps(original)[:500]}"
+            "States.ResultPathMatchFailure",
+            f"Unable to apply ReferencePath {path} to input {json.dumps(original)[:500]}",
         ) from None
     return output
 
@@ -214,6 +216,6 @@ def timestamp(value: Json) -> datetime | None:
 
 
 def glob(pattern: str) -> str:
-    """A ``StringMatches`` pattern, whose only wildcard is ``*`` (``\\*`` is a star), for fnmatch."""
+    r"""A ``StringMatches`` pattern, whose only wildcard is ``*`` (``\*`` is a star), for fnmatch."""
     parts = re.split(r"(\\.|\*)", pattern)
     return "".join(part if part == "*" else re.sub(r"([*?[])", r"[\1]", part.removeprefix("\\")) for part in parts)

@@ -1,4 +1,4 @@
-"""One running execution: its record and history, how it is stopped, and how its time passes, for ``stepfunctions_states``."""
+"""One running execution: its record and history, how it is stopped, how its time passes."""
 
 import contextvars
 import json
@@ -13,7 +13,7 @@ from ministack.services import stepfunctions
 from sandbox.engine import faults
 from sandbox.engine.clients import Credentials
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 Json = Any
 
 MAX_PAYLOAD = 262_144  # bytes; https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -54,7 +54,9 @@ class Run:
             if not self.is_running:
                 raise Stopped
             if len(self.record["events"]) >= MAX_EVENTS:
-                raise StatesError("States.Runtime", f"The execution reached the maximum number of history events ({MAX_EVENTS})")
+                raise StatesError(
+                    "States.Runtime", f"The execution reached the maximum number of history events ({MAX_EVENTS})"
+                )
             event = stepfunctions._add_event(self.record, kind, {key: value for key, value in details.items() if value})
             event["previousEventId"] = (context or {}).get("_previous", 0)
         if context is not None:
@@ -73,7 +75,9 @@ class Run:
             if not self.is_running:
                 return
             name = f"{kind[0].lower()}{kind[1:]}EventDetails"
-            event = stepfunctions._add_event(self.record, kind, {name: {key: part for key, part in details.items() if part}})
+            event = stepfunctions._add_event(
+                self.record, kind, {name: {key: part for key, part in details.items() if part}}
+            )
             event["previousEventId"] = event["id"] - 1
             self.record.update(status=status, output=output, error=error, cause=cause, stopDate=stepfunctions.now_iso())
         self.wake()
@@ -147,7 +151,8 @@ def limited(output: Json, name: str) -> str:
     if len(text.encode()) > MAX_PAYLOAD:
         raise StatesError(
             "States.DataLimitExceeded",
-            f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit.",
+            f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service "
+            "limit.",
         )
     return text
 

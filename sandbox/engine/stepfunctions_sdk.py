@@ -10,7 +10,7 @@ from ministack.services import stepfunctions
 from sandbox.engine.clients import Credentials, client
 from sandbox.engine.shapes import fit
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 Json = Any
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html: names that boto3 spells otherwise
@@ -97,14 +97,15 @@ def explain(prefix: str, error: ClientError) -> str:
     """The cause of a failed call, in the words of the Java SDK."""
     about = error.response["ResponseMetadata"]
     message = error.response["Error"].get("Message", "")
-    return f"{message} (Service: {prefix}, Status Code: {about.get('HTTPStatusCode')}, Request ID: {about.get('RequestId')})"
+    status, request = about.get("HTTPStatusCode"), about.get("RequestId")
+    return f"{message} (Service: {prefix}, Status Code: {status}, Request ID: {request})"
 
 
 def error_name(operation: OperationModel, error: ClientError, prefix: str, other: str) -> str:
     """The name that a Catch sees: the SDK's exception if the model has the error, else the service's general one.
 
-    The Java SDK knows ``DBInstanceNotFoundFault`` as ``DbInstanceNotFoundException``; an error that no model has, such as
-    ``ExportTaskLimitReachedFault`` or a refused permission, arrives as the general one.
+    The Java SDK knows ``DBInstanceNotFoundFault`` as ``DbInstanceNotFoundException``; an error that no model has,
+    such as ``ExportTaskLimitReachedFault`` or a refused permission, arrives as the general one.
     """
     code = error.response["Error"]["Code"].rpartition(".")[2]
     for shape in operation.error_shapes:
@@ -123,7 +124,7 @@ def exception(name: str) -> str:
 
 @functools.cache
 def java_name(name: str) -> str:
-    """A member or shape name in the Java SDK's spelling, as Step Functions writes it: ``DBInstance`` → ``DbInstance``."""
+    """A name in the Java SDK's spelling, as Step Functions writes it: ``DBInstance`` → ``DbInstance``."""
     return str(stepfunctions._api_name_to_sfn_key(name))
 
 
@@ -142,4 +143,3 @@ def named(value: Json, shape: Shape | None) -> Json:
     if hasattr(value, "read"):
         value = value.read()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-

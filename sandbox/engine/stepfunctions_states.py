@@ -1,7 +1,7 @@
 """The interpreter of the Amazon States Language (JSONPath): every state type, with Retry and Catch.
 
-MiniStack's own lets a missing path be null, retries by its own clock, shares the token between parallel branches, and leaves
-inner states out of the history; it stays in use for machines written in JSONata.
+MiniStack's own lets a missing path be null, retries by its own clock, shares the token between parallel branches, and
+leaves inner states out of the history; it stays in use for machines written in JSONata.
 """
 
 import contextvars
@@ -18,7 +18,7 @@ from sandbox.engine import stepfunctions_maps, stepfunctions_tasks
 from sandbox.engine.stepfunctions_paths import evaluate, fill, find, holds, put, timestamp
 from sandbox.engine.stepfunctions_runs import TERMINAL, Run, Stopped, limited
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 Json = Any
 Context = dict[str, Any]
 Outcome = tuple[Json, str | None]
@@ -144,10 +144,12 @@ def guarded(work: Callable[[], Outcome], state: dict[str, Any], data: Json, run:
             if catcher is None:
                 raise
             context["State"] = here
-            return put(catcher.get("ResultPath", "$"), data, {"Error": error.error, "Cause": error.cause}), catcher["Next"]
+            return put(catcher.get("ResultPath", "$"), data, {"Error": error.error, "Cause": error.cause}), catcher[
+                "Next"
+            ]
 
 
-def matches(handler: dict[str, Any], error: Any) -> bool:  # noqa: ANN401
+def matches(handler: dict[str, Any], error: Any) -> bool:
     """Whether a retrier or catcher is for an error: ``States.TaskFailed`` is for all but timeouts."""
     if error.error in TERMINAL:
         return False

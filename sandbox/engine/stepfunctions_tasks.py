@@ -1,4 +1,4 @@
-"""Task states: what a resource does, task tokens, timeouts, heartbeats and mocked answers, for ``stepfunctions_states``."""
+"""Task states: what a resource does, task tokens, timeouts, heartbeats and mocked answers."""
 
 import contextvars
 import json
@@ -15,7 +15,7 @@ from sandbox.engine.clients import client
 from sandbox.engine.stepfunctions_runs import Run, now, real_seconds
 from sandbox.engine.stepfunctions_sdk import OPTIMIZED, call_optimized, call_sdk
 
-StatesError = stepfunctions._ExecutionError
+StatesError: Any = stepfunctions._ExecutionError
 Json = Any
 
 RESOURCE = re.compile(
@@ -234,8 +234,8 @@ def put_events(parameters: Json, run: Run) -> Json:
 def mocked_answer(run: Run, name: str) -> Json:
     """What the mock file has for this visit of a state: ``{"Return": …}``, ``{"Throw": …}``, or None to call AWS.
 
-    https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html: the n-th visit takes the answer ``n``
-    or the range that holds n. A token is not waited for.
+    https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html: the n-th visit takes the answer
+    ``n`` or the range that holds n. A token is not waited for.
 
     Raises:
         StatesError: The state is mocked, but not for so many visits.

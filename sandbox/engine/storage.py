@@ -19,6 +19,7 @@ from sandbox.engine.permissions import NotAllowed, require_role
 SSE = "x-amz-server-side-encryption"
 SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 SERVICE = "s3.amazonaws.com"
+HTTP_OK = 200
 HOME = "us-east-1"  # where a bucket lies that names no region
 
 _original: dict[str, Any] = {}
@@ -28,18 +29,32 @@ def install() -> None:
     """Replace replication, and wrap the choice of checksums and of the encryption key."""
     replace(s3, "_maybe_replicate", replicate, "cb2dd6521e3d")
     _original["checksums"] = replace(s3, "_resolve_object_checksums", resolve_checksums, "af7c762a6604")
+    _original["put"] = replace(s3, "_put_object", put_object, "cf5861e4d999")
     _original["encryption"] = replace(s3, "_resolve_sse_write_headers", resolve_encryption, "2affef5a7d37")
 
 
 def resolve_checksums(body: bytes, headers: dict[str, str]) -> tuple[dict[str, str], Any]:
     """The checksums to store with an object: CRC-64/NVME when the caller sends none.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html; MiniStack stored none.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html; MiniStack stored
+    none.
     """
     checksums, error = _original["checksums"](body, headers)
     if error is None and not checksums:
         checksums = {"CRC64NVME": s3._compute_s3_checksum("CRC64NVME", body)}
     return checksums, error
+
+
+def put_object(bucket: str, key: str, body: bytes, headers: dict[str, str]) -> Any:
+    """Store an object and answer its checksum, which MiniStack told only when asked by HEAD.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_ResponseElements
+    """
+    status, answer, content = _original["put"](bucket, key, body, headers)
+    if status == HTTP_OK:
+        for algorithm, value in s3._buckets[bucket]["objects"][key]["checksums"].items():
+            answer[f"x-amz-checksum-{algorithm.lower()}"] = value
+    return status, answer, content
 
 
 def resolve_encryption(headers: dict[str, str], bucket: str) -> tuple[dict[str, str] | None, Any]:
@@ -74,10 +89,10 @@ def region_of(bucket: str) -> str:
 def replicate(bucket: str, key: str, source: dict[str, Any], data: object, tags: dict[str, str] | None = None) -> None:
     """Start to copy a new object if a rule asks for it; the object is PENDING until that is done.
 
-    AWS copies later, keeps the version id, encrypts under the rule's key, applies the destination's default retention, and
-    reports a wrong key or a missing permission only as FAILED
-    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-status.html); MiniStack copied at once, under the
-    source's key and a new version id, with neither lock nor check.
+    AWS copies later, keeps the version id, encrypts under the rule's key, applies the destination's default
+    retention, and reports a wrong key or a missing permission only as FAILED
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-status.html); MiniStack copied at once, under
+    the source's key and a new version id, with neither lock nor check.
     """
     rule, role = s3._replication_rule_for(bucket, key, tags)
     if rule is None or source.get("replication_status") == "REPLICA":
@@ -151,7 +166,12 @@ def write_replica(  # noqa: PLR0913, PLR0917  # see copy_object
         if tags:
             s3._object_tags[name, key, source["version_id"]] = dict(tags)
         s3._fire_s3_event_async(
-            name, key, "s3:ObjectCreated:Put", size=replica["size"], etag=replica["etag"], version_id=source["version_id"]
+            name,
+            key,
+            "s3:ObjectCreated:Put",
+            size=replica["size"],
+            etag=replica["etag"],
+            version_id=source["version_id"],
         )
 
 

@@ -1,11 +1,9 @@
 """The rules of security.md about what runs: functions, machines, events, logs."""
 
-from collections.abc import Iterator
-
 import pytest
 from rendering import each, found
 
-LONGEST_LOG_RETENTION_OF_AUDITORS = 365  # days
+YEAR = 365  # days
 
 
 # ---- functions ---------------------------------------------------------------------------------------------------
@@ -54,25 +52,6 @@ def test_every_machine_is_logged_without_data_traced_and_under_our_key(it):
     assert isinstance(p["Definition"]["TimeoutSeconds"], int)
 
 
-@each("AWS::StepFunctions::StateMachine")
-def test_every_task_has_a_time_limit_and_retries_and_something_catches_the_rest(it):
-    for name, state, caught in tasks(it.properties["Definition"]):
-        assert isinstance(state["TimeoutSeconds"], int), name
-        assert state["Retry"], name
-        assert caught or state.get("Catch"), f"{name} fails and nothing records it"
-
-
-def tasks(machine, *, caught=False) -> Iterator[tuple[str, dict, bool]]:
-    """Every task, and whether its failure is being handled: it is a Catch's target, or inside a caught Map."""
-    states = machine["States"]
-    targets = {catch["Next"] for state in states.values() for catch in state.get("Catch", [])}
-    for name, state in states.items():
-        if state["Type"] == "Task":
-            yield name, state, caught or name in targets
-        if "ItemProcessor" in state:
-            yield from tasks(state["ItemProcessor"], caught="Catch" in state)
-
-
 # ---- events ------------------------------------------------------------------------------------------------------
 
 
@@ -96,7 +75,7 @@ def test_what_can_not_be_delivered_is_tried_for_a_while_and_then_kept(target):
 
 @each("AWS::Logs::LogGroup")
 def test_every_log_group_is_kept_for_a_year_under_our_key_which_serves_its_name(it):
-    assert it.properties["RetentionInDays"] == it.settings.log_retention >= LONGEST_LOG_RETENTION_OF_AUDITORS
+    assert it.properties["RetentionInDays"] == it.settings.log_retention >= YEAR
     assert it.properties["KmsKeyId"]
     assert it.settings.prefix in it.properties["LogGroupName"]
 

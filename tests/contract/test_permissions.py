@@ -39,9 +39,8 @@ def test_every_role_trusts_one_service_on_behalf_of_this_account(it):
         assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 
 
-@each()
-def test_no_resource_but_a_role_holds_inline_policies(it):
-    assert it.resource["Type"] not in {"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"}
+def test_there_are_no_inline_policies():
+    assert not list(found("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"))
 
 
 @each("AWS::IAM::ManagedPolicy")
@@ -120,3 +119,23 @@ def test_the_s3_gateway_leads_only_to_the_regions_own_buckets(purpose):
             (statement,) = statements(it)
             names = resolved(statement["Resource"], "eu-west-1")
             assert f"arn:aws:s3:::{it.settings.prefix}-{purpose}-eu-west-1-123456789012" in names
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_a_machine_may_invoke_exactly_the_functions_it_names(it):
+    resources = it.template["Resources"]
+    named = {
+        value["Fn::GetAtt"][0]
+        for value in it.properties["DefinitionSubstitutions"].values()
+        if isinstance(value, dict) and "Fn::GetAtt" in value
+    }
+    role = resources[it.properties["RoleArn"]["Fn::GetAtt"][0]]
+    allowed = {
+        resource["Fn::GetAtt"][0]
+        for policy in role["Properties"]["ManagedPolicyArns"]
+        for statement in resources[policy["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
+        if "lambda:InvokeFunction" in statement["Action"]
+        for resource in listed(statement["Resource"])
+    }
+
+    assert allowed == {title for title in named if resources[title]["Type"] == "AWS::Lambda::Function"}

@@ -67,13 +67,14 @@ def references(node):
     return []
 
 
-@each()
-def test_a_resource_of_the_primary_region_is_used_only_there(it):
-    if "Condition" in it.resource:
-        return
-    for node in unconditional(it.properties):
-        for target in references(node):
-            assert "Condition" not in it.template["Resources"].get(target, {}), f"{it.title} misses {target} elsewhere"
+@each_template()
+def test_a_resource_of_the_primary_region_is_used_only_there(page):
+    resources = page.template["Resources"]
+    for title, resource in resources.items():
+        if "Condition" not in resource:
+            used = {target for node in unconditional(resource) for target in references(node)}
+            missing = {target for target in used if "Condition" in resources.get(target, {})}
+            assert not missing, f"{title} misses them in the recovery region"
 
 
 def unconditional(node):

@@ -47,14 +47,15 @@ def test_a_template_keeps_within_cloudformations_limits(page):
     assert len(page.template.get("Outputs", {})) <= 200
 
 
-@each()
-def test_every_suppressed_finding_has_a_reason(it):
-    metadata = it.resource.get("Metadata", {})
+@each_template()
+def test_every_suppressed_finding_has_a_reason(page):
+    for resource in page.template["Resources"].values():
+        metadata = resource.get("Metadata", {})
+        ignored = metadata.get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
 
-    assert all(skip["comment"] for skip in metadata.get("checkov", {}).get("skip", []))
-    ignored = metadata.get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
-    assert set(ignored) <= set(metadata.get("Accepted", {}))
-    assert all(metadata.get("Accepted", {}).values())
+        assert all(skip["comment"] for skip in metadata.get("checkov", {}).get("skip", []))
+        assert set(ignored) <= set(metadata.get("Accepted", {}))
+        assert all(metadata.get("Accepted", {}).values())
 
 
 # ---- S3 ----------------------------------------------------------------------------------------------------------

@@ -82,6 +82,17 @@ def test_what_is_short_stands_on_one_line():
     )
 
 
+def test_a_deferred_module_is_there_when_it_is_asked():
+    code = (
+        "import sys; from blueprints import emit; emit.defer('cfn_flip'); import troposphere; "
+        "assert 'cfn_flip.yaml_dumper' not in sys.modules; "
+        "print(troposphere.Template(Description='x').to_yaml())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+    assert "Description: x" in done.stdout
+
+
 def test_a_definition_is_emitted_beside_its_template():
     t = Template()
     definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}

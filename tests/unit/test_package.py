@@ -125,7 +125,7 @@ def test_a_dependency_compiled_for_one_machine_is_refused(tmp_path, monkeypatch)
 
     monkeypatch.setattr(packaging.subprocess, "run", install)
 
-    with pytest.raises(packaging.PackagingError, match=r"fast/speed\.so is compiled for one machine"):
+    with pytest.raises(artifacts.PackagingError, match=r"fast/speed\.so is compiled for one machine"):
         packaging.package(tmp_path, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.zip"))
 

@@ -1,6 +1,7 @@
 """One Step Functions engine for all tests of the workflows, with the mocked answers that the test modules state.
 
-A test module says what its machines' tasks answer in a constant ``MOCKS``, in the form of Step Functions Local's mock file::
+A test module says what its machines' tasks answer in a constant ``MOCKS``, in the form of Step Functions Local's mock
+file::
 
     MOCKS = {"StateMachines": {"backup": {"TestCases": {"Happy": {"TakeSnapshot": "SnapshotTaken"}}}},
              "MockedResponses": {"SnapshotTaken": {"0": {"Return": {...}}}}}

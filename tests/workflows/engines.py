@@ -37,7 +37,9 @@ class Execution:
     @property
     def visited(self) -> list[str]:
         """The names of the states, in the order in which they were entered."""
-        return [event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event]
+        return [
+            event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event
+        ]
 
     def count(self, kind: str) -> int:
         """How many history events of that type there are."""
@@ -69,7 +71,9 @@ class StepFunctions:
         """Start an execution, with the mocked answers of a test case if one is named; returns its ARN."""
         named = {"name": name} if name else {}
         arn = f"{machine}#{case}" if case else machine
-        return self.client.start_execution(stateMachineArn=arn, input=json.dumps({} if data is None else data), **named)["executionArn"]
+        return self.client.start_execution(
+            stateMachineArn=arn, input=json.dumps({} if data is None else data), **named
+        )["executionArn"]
 
     def result(self, arn: str) -> Execution:
         """Wait for the end of an execution."""

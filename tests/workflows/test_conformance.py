@@ -130,7 +130,11 @@ def test_the_context_object_names_execution_and_machine(engine):
 def choice(*rules, **more):
     return {
         "StartAt": "Choose",
-        "States": {"Choose": {"Type": "Choice", "Choices": list(rules), **more}, "Yes": passing(Result="yes"), "No": passing(Result="no")},
+        "States": {
+            "Choose": {"Type": "Choice", "Choices": list(rules), **more},
+            "Yes": passing(Result="yes"),
+            "No": passing(Result="no"),
+        },
     }
 
 
@@ -176,7 +180,11 @@ def test_comparisons_hold(engine, rule, data):
 
 
 def test_a_retry_by_name_tries_again_until_it_succeeds(engine):
-    state = {**INVOKE, "OutputPath": "$.Payload.n", "Retry": [{"ErrorEquals": ["SnapshotBusy"], "IntervalSeconds": 1, "MaxAttempts": 2}]}
+    state = {
+        **INVOKE,
+        "OutputPath": "$.Payload.n",
+        "Retry": [{"ErrorEquals": ["SnapshotBusy"], "IntervalSeconds": 1, "MaxAttempts": 2}],
+    }
     run = engine.run(only(state), {}, case="FailsTwice", machine="conformance")
     assert run.output == 3
     assert run.count("TaskFailed") == 2
@@ -184,27 +192,42 @@ def test_a_retry_by_name_tries_again_until_it_succeeds(engine):
 
 def test_every_retrier_counts_its_own_attempts(engine):
     retriers = [
-        {"ErrorEquals": ["SnapshotBusy"], "IntervalSeconds": 1, "MaxAttempts": 2, "JitterStrategy": "FULL", "MaxDelaySeconds": 2},
+        {
+            "ErrorEquals": ["SnapshotBusy"],
+            "IntervalSeconds": 1,
+            "MaxAttempts": 2,
+            "JitterStrategy": "FULL",
+            "MaxDelaySeconds": 2,
+        },
         {"ErrorEquals": ["QuotaReached"], "IntervalSeconds": 1, "MaxAttempts": 2},
     ]
-    run = engine.run(only({**INVOKE, "OutputPath": "$.Payload.n", "Retry": retriers}), {}, case="TwoErrors", machine="conformance")
+    run = engine.run(
+        only({**INVOKE, "OutputPath": "$.Payload.n", "Retry": retriers}), {}, case="TwoErrors", machine="conformance"
+    )
     assert run.output == 5
 
 
 def test_a_retry_of_another_error_does_not_try_again(engine):
-    run = engine.run(only({**INVOKE, "Retry": [{"ErrorEquals": ["SnapshotBusy"]}]}), {}, case="FailsAlways", machine="conformance")
+    run = engine.run(
+        only({**INVOKE, "Retry": [{"ErrorEquals": ["SnapshotBusy"]}]}), {}, case="FailsAlways", machine="conformance"
+    )
     assert (run.status, run.error, run.cause) == ("FAILED", "SnapshotRefused", "the key is wrong")
     assert run.count("TaskFailed") == 1
 
 
 def test_a_catch_by_name_puts_the_error_beside_the_input(engine):
     catch = [{"ErrorEquals": ["SnapshotRefused"], "ResultPath": "$.error", "Next": "Refused"}]
-    run = engine.run(only({**INVOKE, "Catch": catch}, Refused=passing()), {"id": 1}, case="FailsAlways", machine="conformance")
+    run = engine.run(
+        only({**INVOKE, "Catch": catch}, Refused=passing()), {"id": 1}, case="FailsAlways", machine="conformance"
+    )
     assert run.output == {"id": 1, "error": {"Error": "SnapshotRefused", "Cause": "the key is wrong"}}
 
 
 def test_task_failed_stands_for_every_error_but_a_timeout(engine):
-    catch = [{"ErrorEquals": ["States.TaskFailed"], "Next": "Failed"}, {"ErrorEquals": ["States.Timeout"], "Next": "TimedOut"}]
+    catch = [
+        {"ErrorEquals": ["States.TaskFailed"], "Next": "Failed"},
+        {"ErrorEquals": ["States.Timeout"], "Next": "TimedOut"},
+    ]
     machine = only({**INVOKE, "Catch": catch}, Failed=passing(Result="failed"), TimedOut=passing(Result="timed out"))
     assert engine.run(machine, {}, case="FailsAlways", machine="conformance").output == "failed"
     assert engine.run(machine, {}, case="TimesOut", machine="conformance").output == "timed out"
@@ -212,7 +235,9 @@ def test_task_failed_stands_for_every_error_but_a_timeout(engine):
 
 def test_a_fail_state_takes_error_and_cause_from_the_input(engine):
     fail = {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "States.Format('because {}', $.error.Cause)"}
-    run = engine.run({"StartAt": "Give", "States": {"Give": fail}}, {"error": {"Error": "SnapshotRefused", "Cause": "no key"}})
+    run = engine.run(
+        {"StartAt": "Give", "States": {"Give": fail}}, {"error": {"Error": "SnapshotRefused", "Cause": "no key"}}
+    )
     assert (run.status, run.error, run.cause) == ("FAILED", "SnapshotRefused", "because no key")
 
 
@@ -235,7 +260,12 @@ def test_a_map_keeps_the_order_and_catches_inside_an_item(engine):
     inside = {
         "StartAt": "Work",
         "States": {
-            "Work": {**INVOKE, "ResultPath": "$.answer", "Catch": [{"ErrorEquals": ["SnapshotRefused"], "ResultPath": "$.error", "Next": "Skip"}], "Next": "Kept"},
+            "Work": {
+                **INVOKE,
+                "ResultPath": "$.answer",
+                "Catch": [{"ErrorEquals": ["SnapshotRefused"], "ResultPath": "$.error", "Next": "Skip"}],
+                "Next": "Kept",
+            },
             "Kept": passing(Parameters={"id.$": "$.id", "outcome": "kept"}),
             "Skip": passing(Parameters={"id.$": "$.id", "outcome": "skipped"}),
         },
@@ -249,7 +279,11 @@ def test_a_map_keeps_the_order_and_catches_inside_an_item(engine):
     }
     machine = {"StartAt": "Each", "States": {"Each": {**state, "End": True}}}
     run = engine.run(machine, {"databases": ["a", "b", "c"]}, case="FailsForSecond", machine="conformance")
-    assert run.output == [{"id": "a", "outcome": "skipped"}, {"id": "b", "outcome": "kept"}, {"id": "c", "outcome": "kept"}]
+    assert run.output == [
+        {"id": "a", "outcome": "skipped"},
+        {"id": "b", "outcome": "kept"},
+        {"id": "c", "outcome": "kept"},
+    ]
 
 
 def test_a_map_over_nothing_is_an_empty_list(engine):
@@ -259,7 +293,11 @@ def test_a_map_over_nothing_is_an_empty_list(engine):
 
 def test_an_item_that_fails_fails_the_map_with_its_error(engine):
     fail = {"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "TableMissing", "Cause": "items"}}}
-    state = {"Type": "Map", "ItemProcessor": fail, "Catch": [{"ErrorEquals": ["TableMissing"], "ResultPath": "$[0]", "Next": "Caught"}]}
+    state = {
+        "Type": "Map",
+        "ItemProcessor": fail,
+        "Catch": [{"ErrorEquals": ["TableMissing"], "ResultPath": "$[0]", "Next": "Caught"}],
+    }
     run = engine.run(only(state, Caught=passing()), [1])
     assert run.output == [{"Error": "TableMissing", "Cause": "items"}]
 
@@ -283,7 +321,11 @@ def test_the_history_names_every_state_entered(engine):
         "StartAt": "First",
         "States": {
             "First": {"Type": "Pass", "Next": "Both"},
-            "Both": {"Type": "Parallel", "Branches": [{"StartAt": "Inner", "States": {"Inner": passing()}}], "End": True},
+            "Both": {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": "Inner", "States": {"Inner": passing()}}],
+                "End": True,
+            },
         },
     }
     run = engine.run(machine, {})
@@ -329,7 +371,12 @@ def test_a_stopped_execution_is_aborted_at_once(engine):
 
 
 def test_a_mocked_task_does_not_wait_for_its_token(engine):
-    state = {"Type": "Task", "Resource": f"{LAMBDA}.waitForTaskToken", "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}}, "TimeoutSeconds": 60}
+    state = {
+        "Type": "Task",
+        "Resource": f"{LAMBDA}.waitForTaskToken",
+        "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}},
+        "TimeoutSeconds": 60,
+    }
     run = engine.run(only({**state, "OutputPath": "$.Payload.n"}), {}, case="Token", machine="conformance")
     assert run.output == 7
 
@@ -364,7 +411,9 @@ def test_a_token_answered_with_success_gives_the_output(engine, queue):
 
 def test_a_token_answered_with_failure_is_caught_by_its_error(engine, queue):
     catch = [{"ErrorEquals": ["SnapshotFailed"], "Next": "Caught"}]
-    execution = engine.start(engine.create(only({**queue.state, "TimeoutSeconds": 60, "Catch": catch}, Caught=passing())))
+    execution = engine.start(
+        engine.create(only({**queue.state, "TimeoutSeconds": 60, "Catch": catch}, Caught=passing()))
+    )
     engine.client.send_task_failure(taskToken=queue(), error="SnapshotFailed", cause="storage full")
     assert engine.result(execution).output == {"Error": "SnapshotFailed", "Cause": "storage full"}
 
@@ -462,7 +511,12 @@ def test_a_function_that_fails_before_its_token_is_answered_fails_the_task(engin
 
 
 def test_a_task_over_its_time_is_timed_out(engine, function):
-    state = {"Type": "Task", "Resource": LAMBDA, "Parameters": {"FunctionName": function, "Payload": {"sleep": 5}}, "TimeoutSeconds": 1}
+    state = {
+        "Type": "Task",
+        "Resource": LAMBDA,
+        "Parameters": {"FunctionName": function, "Payload": {"sleep": 5}},
+        "TimeoutSeconds": 1,
+    }
     run = engine.run(only(state), {})
     assert (run.status, run.error) == ("FAILED", "States.Timeout")
 
@@ -470,19 +524,31 @@ def test_a_task_over_its_time_is_timed_out(engine, function):
 def test_a_nested_start_under_a_used_name_fails_by_its_own_error(engine, aws):
     inner = engine.create(only({"Type": "Pass"}))
     engine.result(engine.start(inner, name="once"))
-    state = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": {"StateMachineArn": inner, "Name": "once", "Input": {"b": 1}}}
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Parameters": {"StateMachineArn": inner, "Name": "once", "Input": {"b": 1}},
+    }
     assert engine.run(only(state), {}).error == "StepFunctions.ExecutionAlreadyExistsException"
 
 
 def test_a_nested_synchronous_execution_gives_its_output_as_json(engine, aws):
     inner = engine.create(only({"Type": "Pass", "Result": {"level": 2}}))
-    state = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": inner}}
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": inner},
+    }
     assert engine.run(only({**state, "OutputPath": "$.Output"}), {}).output == {"level": 2}
 
 
 def test_a_nested_synchronous_execution_that_fails_is_task_failed(engine, aws):
     inner = engine.create({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Lost", "Cause": "gone"}}})
-    state = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": inner}}
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": inner},
+    }
     run = engine.run(only(state), {})
     assert run.error == "States.TaskFailed"
     assert json.loads(run.cause)["Error"] == "Lost"
@@ -490,15 +556,26 @@ def test_a_nested_synchronous_execution_that_fails_is_task_failed(engine, aws):
 
 def test_errors_of_dynamodb_and_of_sdk_calls_have_their_names(engine, aws):
     table = {"TableName": f"t{uuid.uuid4().hex}", "BillingMode": "PAY_PER_REQUEST"}
-    schema = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
+    schema = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
     aws.client("dynamodb").create_table(**table, **schema)
-    put = {"TableName": table["TableName"], "Item": {"id": {"S": "1"}}, "ConditionExpression": "attribute_not_exists(id)"}
+    put = {
+        "TableName": table["TableName"],
+        "Item": {"id": {"S": "1"}},
+        "ConditionExpression": "attribute_not_exists(id)",
+    }
     optimized = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Parameters": put}
     assert engine.run(only(optimized), {}).status == "SUCCEEDED"
     assert engine.run(only(optimized), {}).error == "DynamoDB.ConditionalCheckFailedException"
     sdk = {**optimized, "Resource": "arn:aws:states:::aws-sdk:dynamodb:putItem"}
     assert engine.run(only(sdk), {}).error == "DynamoDb.ConditionalCheckFailedException"
-    describe = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:rds:describeDBInstances", "Parameters": {"DbInstanceIdentifier": "none"}}
+    describe = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:rds:describeDBInstances",
+        "Parameters": {"DbInstanceIdentifier": "none"},
+    }
     assert engine.run(only(describe), {}).error == "Rds.DbInstanceNotFoundException"
 
 
@@ -523,7 +600,11 @@ def test_a_distributed_map_runs_children_and_tolerates_some_failures(engine, aws
     child = {
         "StartAt": "Check",
         "States": {
-            "Check": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 0, "Next": "Lost"}], "Default": "Kept"},
+            "Check": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.n", "NumericEquals": 0, "Next": "Lost"}],
+                "Default": "Kept",
+            },
             "Lost": {"Type": "Fail", "Error": "Lost", "Cause": ""},
             "Kept": passing(OutputPath="$.n"),
         },

@@ -1,9 +1,8 @@
-"""RDS for MySQL with real servers: one MySQL-compatible server per instance behind TLS and IAM authentication, snapshots
-that hold the data, copies across regions, exports to Parquet, and restores.
+"""RDS for MySQL with real servers, snapshots that hold the data, copies, exports to Parquet, and restores.
 
-``databases`` keeps the servers and ``gate`` stands before them; ``instances``, ``snapshots``, ``copies``, ``restores``,
-``deletions``, ``exports``, ``proxies``, ``tags`` and ``subscriptions`` are the API; ``export_run``, ``parquet`` and
-``columns`` write an export. Clusters and other engines stay MiniStack's.
+``databases`` keeps one server per instance and ``gate`` gives it TLS and IAM authentication; ``instances``,
+``snapshots``, ``copies``, ``restores``, ``deletions``, ``exports``, ``proxies``, ``tags`` and ``subscriptions`` are the
+API; ``export_run``, ``parquet`` and ``columns`` write an export. Clusters and other engines stay MiniStack's.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 On AWS: https://truststore.pki.rds.amazonaws.com, https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 """
 
-import datetime
+import datetime as dt
 import functools
 import ipaddress
 import ssl
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_FILE = "rds-ca.pem"
-LIFETIME = datetime.timedelta(days=30)  # of a run, generously
-SKEW = datetime.timedelta(hours=1)
+LIFETIME = dt.timedelta(days=30)  # of a run, generously
+SKEW = dt.timedelta(hours=1)
 
 
 def make(directory: Path) -> ssl.SSLContext:
@@ -49,7 +49,7 @@ def _sign(
 ) -> x509.Certificate:
     """A certificate; without issuer, of an authority for itself."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime.now(datetime.UTC) - SKEW
+    start = dt.datetime.now(dt.UTC) - SKEW
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

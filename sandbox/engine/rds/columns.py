@@ -12,8 +12,11 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")  # written as the annotation TIMESTAMP_
 MAX_DECIMAL = 38  # digits; Parquet has no more
 TEXT = frozenset({"varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
 BINARY = frozenset(
-    "binary varbinary tinyblob blob mediumblob longblob geometry point linestring polygon multipoint multilinestring "
-    "multipolygon geometrycollection geomcollection".split()
+    {
+        *("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"),
+        *("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"),
+        *("geometrycollection", "geomcollection"),
+    }
 )
 INTEGERS = {
     ("tinyint", False): pa.int32(),
@@ -76,7 +79,7 @@ def quoted(name: str) -> str:
 def column(row: dict[str, Any]) -> Column:
     """The column that a row of ``information_schema.columns`` describes."""
     name, kind = str(row["column_name"]), str(row["data_type"]).lower()
-    details = {
+    details: dict[str, Any] = {
         "length": int(row["character_maximum_length"] or 0),
         "precision": int(row["numeric_precision"] or 0),
         "fraction": int(row["datetime_precision"] or 0),
@@ -88,30 +91,38 @@ def column(row: dict[str, Any]) -> Column:
 def _chosen(source: str, kind: str, row: dict[str, Any]) -> dict[str, Any]:
     unsigned = "unsigned" in str(row["column_type"]).lower()
     if (kind, unsigned) in INTEGERS:
-        exported = INTEGERS[kind, unsigned]
-        label = "fixed_len_byte_array(9) (DECIMAL(20,0))" if pa.types.is_decimal(exported) else str(exported)
-        return _plain(source, exported, "int32" if label == "int16" else label)
+        return _integer(source, INTEGERS[kind, unsigned])
     if kind in ("decimal", "numeric"):
         return _decimal(source, int(row["numeric_precision"]), int(row["numeric_scale"]))
-    if kind in ("double", "float"):
-        # A FLOAT prints with six digits only; widened first, it prints exactly.
-        return _plain(f"CAST({source} AS DOUBLE)" if kind == "float" else source, pa.float64(), "double")
-    if kind in ("datetime", "timestamp"):
-        # Zero dates have no place in a timestamp; like Connector/J's convertToNull, they become NULL.
-        return {**_plain(f"NULLIF({source}, 0)", TIMESTAMP, "int64 (TIMESTAMP_MICROS)"), "parsed": pa.timestamp("us")}
-    if kind in ("date", "time"):
-        return _plain(source, pa.string(), "binary (UTF8)")
     if kind == "bit":
         digits = 2 * ((int(row["numeric_precision"]) + 7) // 8)
         return _hexadecimal(f"LPAD(HEX({source} + 0), {digits}, '0')", pa.binary(), "binary")
+    return _moment_or_float(source, kind) or _text_or_bytes(source, kind)
+
+
+def _integer(source: str, exported: pa.DataType) -> dict[str, Any]:
+    labels = {pa.int16(): "int32", pa.decimal128(20, 0): "fixed_len_byte_array(9) (DECIMAL(20,0))"}
+    return _plain(source, exported, labels.get(exported, str(exported)))
+
+
+def _moment_or_float(source: str, kind: str) -> dict[str, Any] | None:
+    if kind == "double":
+        return _plain(source, pa.float64(), "double")
+    if kind == "float":  # prints with six digits only; widened first, it prints exactly
+        return _plain(f"CAST({source} AS DOUBLE)", pa.float64(), "double")
+    if kind in ("datetime", "timestamp"):
+        # Zero dates have no place in a timestamp; like Connector/J's convertToNull, they become NULL.
+        return {**_plain(f"NULLIF({source}, 0)", TIMESTAMP, "int64 (TIMESTAMP_MICROS)"), "parsed": pa.timestamp("us")}
+    return _plain(source, pa.string(), "binary (UTF8)") if kind in ("date", "time") else None
+
+
+def _text_or_bytes(source: str, kind: str) -> dict[str, Any]:
     if kind in BINARY:
         return _hexadecimal(f"HEX({source})", pa.binary(), "binary")
-    in_utf8 = f"HEX(CONVERT({source} USING utf8mb4))"
     if kind == "char":  # the one text type that RDS leaves without the annotation STRING
-        return _hexadecimal(in_utf8, pa.binary(), "binary")
-    if kind in TEXT:
-        return _hexadecimal(in_utf8, pa.string(), "binary (UTF8)")
-    return _hexadecimal(f"HEX(CONVERT(CAST({source} AS CHAR) USING utf8mb4))", pa.string(), "binary (UTF8)")
+        return _hexadecimal(f"HEX(CONVERT({source} USING utf8mb4))", pa.binary(), "binary")
+    as_text = source if kind in TEXT else f"CAST({source} AS CHAR)"
+    return _hexadecimal(f"HEX(CONVERT({as_text} USING utf8mb4))", pa.string(), "binary (UTF8)")
 
 
 def _decimal(source: str, precision: int, scale: int) -> dict[str, Any]:

@@ -61,7 +61,9 @@ def answer(action: str, inner: str) -> Answer:
 
 def elements(record: Mapping[str, Any], names: Iterable[str]) -> str:
     """XML elements of those fields that the record has."""
-    return "".join(f"<{name}>{escape(text(record[name]))}</{name}>" for name in names if record.get(name) not in (None, ""))
+    return "".join(
+        f"<{name}>{escape(text(record[name]))}</{name}>" for name in names if record.get(name) not in (None, "")
+    )
 
 
 def text(value: object) -> str:
@@ -127,7 +129,8 @@ def require_key(key: str, role: str = "") -> str:
     if found is None:
         raise Refused(
             "KMSKeyNotAccessibleFault",
-            f"The {role}KMS key [{key or None}] does not exist, is not enabled or you do not have permissions to access it.",
+            f"The {role}KMS key [{key or None}] does not exist, is not enabled or you do not have permissions to "
+            "access it.",
         )
     return found
 
@@ -159,7 +162,7 @@ def background(work: Callable[..., object], *arguments: object) -> None:
 
 @functools.cache
 def directory() -> Path:
-    """Where servers and snapshots keep their data; the certificate authority is in its parent, the engine's directory."""
+    """Where servers and snapshots keep their data; its parent, the engine's directory, has the certificate."""
     given = os.environ.get("HOLDFAST_DATABASES")
     base = Path(given) if given else Path(tempfile.mkdtemp(prefix="holdfast-rds-")) / "databases"
     base.mkdir(parents=True, exist_ok=True)

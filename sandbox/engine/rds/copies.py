@@ -9,9 +9,23 @@ from ministack.core.responses import get_region
 from ministack.services import rds
 
 from sandbox.engine.rds import notices, snapshots
-from sandbox.engine.rds.common import Answer, Parameters, Record, Refused, answering, arn, background, now, require_key, true, value
+from sandbox.engine.rds.common import (
+    Answer,
+    Parameters,
+    Record,
+    Refused,
+    answering,
+    arn,
+    background,
+    now,
+    require_key,
+    true,
+    value,
+)
 
-IN_PROGRESS = 20  # per destination region: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html
+IN_PROGRESS = (
+    20  # per destination region: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html
+)
 NOT_INHERITED = {"_Data", "TagList", "SourceRegion", "SourceDBSnapshotIdentifier"}
 
 
@@ -56,7 +70,7 @@ def _key(source: Record, given: str, *, across: bool) -> str:
 
 
 def _check_lane() -> None:
-    """Refuse one copy too many; the wording: https://github.com/pbudzon/aws-maintenance/issues/19
+    """Refuse one copy too many, worded as in https://github.com/pbudzon/aws-maintenance/issues/19 .
 
     Raises:
         Refused: So.

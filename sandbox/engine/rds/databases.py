@@ -115,8 +115,7 @@ def _rules(instance: Record) -> Rules:
     def refusal(user: str, token: str, port: int) -> str | None:
         if not instance.get("IAMDatabaseAuthenticationEnabled"):
             return "IAM database authentication is not enabled for this instance"
-        resource = instance["DbiResourceId"]
-        return tokens.refusal(token, user=user, port=port, account=account, region=region, resource=resource)
+        return tokens.refusal(tokens.Target(account, region, instance["DbiResourceId"]), user, token, port)
 
     return Rules(
         server=lambda: server_of(instance),

@@ -11,7 +11,7 @@ from sandbox.engine.rds.common import Answer, Parameters, answering, value
 
 @answering
 def delete(parameters: Parameters) -> Answer:
-    """AWS takes the final snapshot with the data and is ``deleting`` for a while; MiniStack's instance is gone at once."""
+    """AWS takes the final snapshot and is ``deleting`` for a while; MiniStack's instance is gone at once."""
     instance = instances.require(value(parameters, "DBInstanceIdentifier"))
     if not instances.is_ours(instance):
         found: Answer = rds._delete_db_instance(parameters)

@@ -32,7 +32,7 @@ def run(task: Record, snapshot: Record, source: Path | None) -> None:
         ending = ("COMPLETE", "RDS-EVENT-0161", "The snapshot export task completed.")
     except Cancelled:
         ending = ("CANCELED", "RDS-EVENT-0160", "The snapshot export task was canceled.")
-    except Exception as cause:
+    except Exception as cause:  # noqa: BLE001  # whatever it is, the task failed
         logger.exception("export task %s failed", task["ExportTaskIdentifier"])
         task["FailureCause"] = str(cause)
         ending = ("FAILED", "RDS-EVENT-0159", "The snapshot export task failed.")
@@ -176,12 +176,15 @@ def _describe(task: Record, snapshot: Record, writer: Writer, statuses: list[Rec
         skipped = [{"target": target, "reason": reason} for target, reason in left_out]
         task["WarningMessage"] = json.dumps({"skippedTables": skipped, "skippedObjectives": [], "general": general})
     for target, reason in left_out:
-        message = f"Export task {task['ExportTaskIdentifier']}: Table extraction failed for table {target} due to {reason}."
+        message = (
+            f"Export task {task['ExportTaskIdentifier']}: Table extraction failed for table {target} due to {reason}."
+        )
         notices.of_snapshot(snapshot, "RDS-EVENT-0484", "failure", message)
     name = task["ExportTaskIdentifier"]
     if statuses:
         writer.put(
-            f"export_tables_info_{name}_from_1_to_{len(statuses)}.json", json.dumps({"perTableStatus": statuses}).encode()
+            f"export_tables_info_{name}_from_1_to_{len(statuses)}.json",
+            json.dumps({"perTableStatus": statuses}).encode(),
         )
     task.update(PercentProgress=100, TotalExtractedDataInGB=writer.bytes // GIB, TaskEndTime=now())
     writer.put(f"export_info_{name}.json", json.dumps(_information(task, writer.bytes / GIB)).encode())

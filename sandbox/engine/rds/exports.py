@@ -62,7 +62,9 @@ def start(parameters: Parameters) -> Answer:
     """A task that reads the snapshot, not the database, and writes Parquet; MiniStack has no such action."""
     name = value(parameters, "ExportTaskIdentifier")
     if not NAME.fullmatch(name):
-        raise Refused("InvalidParameterValue", f"The parameter ExportTaskIdentifier is not a valid identifier: {name!r}")
+        raise Refused(
+            "InvalidParameterValue", f"The parameter ExportTaskIdentifier is not a valid identifier: {name!r}"
+        )
     if name in _tasks:
         raise Refused("ExportTaskAlreadyExists", f"The export task with the ID {name} already exists.")
     snapshot = _source(value(parameters, "SourceArn"))
@@ -100,7 +102,8 @@ def _source(arn: str) -> Record:
         raise Refused("DBSnapshotNotFound", f"DBSnapshot {arn} not found.", NOT_FOUND)
     if snapshot["Status"] != "available":
         raise Refused(
-            "InvalidExportSourceState", "The state of the export snapshot is invalid for exporting to an Amazon S3 bucket."
+            "InvalidExportSourceState",
+            "The state of the export snapshot is invalid for exporting to an Amazon S3 bucket.",
         )
     return snapshot
 
@@ -115,8 +118,8 @@ def _check_bucket(bucket: str, prefix: str) -> None:
     if record is None or record.get("region", "us-east-1") != get_region():
         raise Refused(
             "InvalidS3BucketFault",
-            f"The S3 bucket {bucket} isn't valid. Either it isn't located in the current AWS Region or it doesn't exist. "
-            "Review your S3 bucket name and retry the export.",
+            f"The S3 bucket {bucket} isn't valid. Either it isn't located in the current AWS Region or it doesn't "
+            "exist. Review your S3 bucket name and retry the export.",
         )
     if ":" in prefix:
         raise Refused("InvalidParameterValue", "Exports to S3 don't support S3 prefixes containing a colon.")
@@ -133,7 +136,9 @@ def _check_room(source: str) -> None:
     """
     account = get_account_id()
     running = [
-        task for (owner, _, _), task in _tasks.all_items() if owner == account and task["Status"] in export_run.IN_PROGRESS
+        task
+        for (owner, _, _), task in _tasks.all_items()
+        if owner == account and task["Status"] in export_run.IN_PROGRESS
     ]
     if any(task["SourceArn"] == source for task in running):
         raise Refused("ExportTaskAlreadyExists", f"An export task for the snapshot {source} is already in progress.")

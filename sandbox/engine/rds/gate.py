@@ -1,4 +1,4 @@
-"""What stands at a database's public address: TLS and IAM database authentication in front of a server that has neither.
+"""What stands at a database's public address: TLS and IAM authentication in front of a server that has neither.
 
 RDS speaks TLS with a certificate of Amazon's authority and, for users of ``AWSAuthenticationPlugin``, takes a signed
 token in place of a password: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
@@ -6,7 +6,6 @@ Everything else passes byte by byte.
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
@@ -73,7 +72,7 @@ class Gate:
     def __init__(self, rules: Rules, context: ssl.SSLContext, port: int = 0) -> None:
         self._rules, self._context = rules, context
         self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
-        self._listener.setblocking(False)
+        self._listener.settimeout(0)
         self.port = int(self._listener.getsockname()[1])
         self._connections: set[asyncio.Task[None]] = set()
         self._accepting = asyncio.run_coroutine_threadsafe(self._accept(), _loop())
@@ -92,7 +91,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         while True:
             client, _ = await loop.sock_accept(self._listener)
-            client.setblocking(False)
+            client.settimeout(0)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = loop.create_task(self._serve(client))
             self._connections.add(connection)
@@ -124,11 +123,7 @@ class Gate:
         front, secure, payload = await self._greet(client, greeting)
         writers.append(front.writer)
         try:
-            if not secure and self._rules.secure_only():
-                raise Denied(
-                    wire.SECURE_TRANSPORT_REQUIRED,
-                    "Connections using insecure transport are prohibited while --require_secure_transport=ON.",
-                )
+            self._require_secure(secure=secure)
             login = await self._admit(front, server, greeting, wire.Login.parse(payload), secure=secure)
             await back.write(login.payload())
             welcome = await _relay_login(front, back)
@@ -136,6 +131,18 @@ class Gate:
             await front.write(wire.error(denied.kind, str(denied)))
             return None
         return (front, back) if welcome else None
+
+    def _require_secure(self, *, secure: bool) -> None:
+        """Refuse plaintext as MySQL does.
+
+        Raises:
+            Denied: So.
+        """
+        if not secure and self._rules.secure_only():
+            raise Denied(
+                wire.SECURE_TRANSPORT_REQUIRED,
+                "Connections using insecure transport are prohibited while --require_secure_transport=ON.",
+            )
 
     async def _greet(self, client: socket.socket, greeting: wire.Greeting) -> tuple[Peer, bool, bytes]:
         """The client's side of the connection, whether it is TLS, and its login.
@@ -191,7 +198,10 @@ async def _relay_login(front: Peer, back: Peer) -> bool:
 
 async def _pipe(front: Peer, back: Peer) -> None:
     """Pass everything on until one side closes."""
-    both = [asyncio.create_task(_commands(front.reader, back.writer)), asyncio.create_task(_bytes(back.reader, front.writer))]
+    both = [
+        asyncio.create_task(_commands(front.reader, back.writer)),
+        asyncio.create_task(_bytes(back.reader, front.writer)),
+    ]
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -1,8 +1,8 @@
 """Database users that log in with a token of IAM, on a server that has no ``AWSAuthenticationPlugin``.
 
 People type ``CREATE USER x IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'``
-(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html). The gate translates this
-into an ordinary user whose password only the gate can derive; that it is exactly this password is what marks the user,
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html). The gate makes this
+an ordinary user whose password only the gate can derive; that it is exactly this password is what marks the user,
 so the mark lives in the data directory and survives snapshot, copy and restore.
 """
 
@@ -16,7 +16,9 @@ from sandbox.mysql import Server
 _MARK = b"holdfast sandbox: a user of AWSAuthenticationPlugin"
 _ABOUT_USERS = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:CREATE|ALTER)\s+USER\b", re.IGNORECASE | re.DOTALL)
 _PLUGIN = re.compile(r"IDENTIFIED\s+WITH\s+['\"`]?AWSAuthenticationPlugin['\"`]?\s+AS\s+(['\"])RDS\1", re.IGNORECASE)
-_MYSQL_PLUGIN = re.compile(r"IDENTIFIED\s+WITH\s+['\"`]?(?:caching_sha2|mysql_native)_password['\"`]?\s+BY\b", re.IGNORECASE)
+_MYSQL_PLUGIN = re.compile(
+    r"IDENTIFIED\s+WITH\s+['\"`]?(?:caching_sha2|mysql_native)_password['\"`]?\s+BY\b", re.IGNORECASE
+)
 _REQUIRE_SSL = re.compile(r"\s+REQUIRE\s+SSL\b", re.IGNORECASE)
 _NAME = re.compile(r"USER\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:'([^']+)'|\"([^\"]+)\"|`([^`]+)`|([\w$]+))", re.IGNORECASE)
 

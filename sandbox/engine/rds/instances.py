@@ -110,7 +110,7 @@ def _option_group(parameters: Parameters, instance: Record) -> list[Record]:
 def _come_up(instance: Record, source: Path | None, event: str, category: str, message: str) -> None:
     try:
         databases.boot(instance, source)
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever it is, the instance failed
         logger.exception("instance %s did not come up", instance["DBInstanceIdentifier"])
         instance["DBInstanceStatus"] = "failed"
         return
@@ -122,9 +122,7 @@ def _come_up(instance: Record, source: Path | None, event: str, category: str, m
 def restore(instance: Record, source: Path, snapshot_name: str) -> Answer:
     """Register a restored instance and bring its server up with the snapshot's data."""
     rds._instances[instance["DBInstanceIdentifier"]] = instance
-    background(
-        _come_up, instance, source, "RDS-EVENT-0043", "restoration", f"Restored from snapshot {snapshot_name}"
-    )
+    background(_come_up, instance, source, "RDS-EVENT-0043", "restoration", f"Restored from snapshot {snapshot_name}")
     return described("RestoreDBInstanceFromDBSnapshot", instance)
 
 

@@ -22,19 +22,22 @@ LATE = 3.0  # seconds, or five times as long as an operation takes: after everyb
 
 def of_snapshot(snapshot: Record, event: str, category: str, message: str) -> None:
     """Announce something about a snapshot; an export's events bear the snapshot's name too."""
-    _announce("SNAPSHOT", snapshot["DBSnapshotIdentifier"], snapshot["DBSnapshotArn"], event, category, message)
+    source = snapshot["DBSnapshotIdentifier"], snapshot["DBSnapshotArn"]
+    _announce("SNAPSHOT", source, event, category, message)
 
 
 def of_instance(instance: Record, event: str, category: str, message: str) -> None:
     """Announce something about an instance."""
-    _announce("DB_INSTANCE", instance["DBInstanceIdentifier"], instance["DBInstanceArn"], event, category, message)
+    source = instance["DBInstanceIdentifier"], instance["DBInstanceArn"]
+    _announce("DB_INSTANCE", source, event, category, message)
 
 
 DETAIL_TYPES = {"SNAPSHOT": "RDS DB Snapshot Event", "DB_INSTANCE": "RDS DB Instance Event"}
 DESCRIBED_AS = {"SNAPSHOT": "db-snapshot", "DB_INSTANCE": "db-instance"}
 
 
-def _announce(kind: str, name: str, arn: str, event: str, category: str, message: str) -> None:
+def _announce(kind: str, source: tuple[str, str], event: str, category: str, message: str) -> None:
+    name, arn = source
     rds._events[new_uuid()] = {
         "SourceIdentifier": name,
         "SourceType": DESCRIBED_AS[kind],

@@ -84,7 +84,7 @@ def tables_of(server: Server) -> list[Table]:
     return [Table(database, name, tuple(columns)) for (database, name), columns in found.items()]
 
 
-def read(cursor: Any, server: Server, table: Table) -> pa.Table:  # noqa: ANN401
+def read(cursor: Any, server: Server, table: Table) -> pa.Table:
     """All rows of a table.
 
     Args:
@@ -137,7 +137,9 @@ def _typed(raw: pa.Table, table: Table) -> pa.Table:
     for position, found in enumerate(table.columns):
         array = raw.column(position)
         if found.hexadecimal:
-            array = pa.chunked_array([_from_hexadecimal(chunk, found.exported) for chunk in array.chunks], found.exported)
+            array = pa.chunked_array(
+                [_from_hexadecimal(chunk, found.exported) for chunk in array.chunks], found.exported
+            )
         arrays.append(array.cast(found.exported))
     return pa.Table.from_arrays(arrays, schema=pa.schema([pa.field(f.name, f.exported) for f in table.columns]))
 

@@ -64,6 +64,6 @@ def _rules(proxy: Record) -> Rules:
         return databases.server_of(instance) if instance else None
 
     def refusal(user: str, token: str, port: int) -> str | None:
-        return tokens.refusal(token, user=user, port=port, account=account, region=region, resource=resource)
+        return tokens.refusal(tokens.Target(account, region, resource), user, token, port)
 
     return Rules(server=target, secure_only=lambda: bool(proxy["RequireTLS"]), refusal=refusal)

@@ -28,7 +28,9 @@ def check(role_arn: str, bucket: str, folder: str, source_arn: str) -> None:
     trusting.service_context["aws:sourcearn"] = source_arn
     trust = role.get("AssumeRolePolicyDocument")
     if iam_evaluator.evaluate_resource_policy(trust, trusting, service=SERVICE).decision != "Allow":
-        raise Refused("IamRoleMissingPermissions", f"The principal {SERVICE} isn't allowed to assume the IAM role {role_arn}.")
+        raise Refused(
+            "IamRoleMissingPermissions", f"The principal {SERVICE} isn't allowed to assume the IAM role {role_arn}."
+        )
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
     needed = [(action, f"arn:aws:s3:::{bucket}") for action in ON_BUCKET]
     needed += [(action, f"arn:aws:s3:::{bucket}/{folder}/x") for action in ON_OBJECTS]

@@ -43,7 +43,7 @@ FILTERS = {
 
 
 def manual_quota() -> int:
-    """Manual snapshots a region may hold: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html"""
+    """Manual snapshots a region may hold: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html ."""
     return int(os.environ.get("HOLDFAST_RDS_MANUAL_SNAPSHOTS", "100"))
 
 
@@ -83,8 +83,7 @@ def find(name: str) -> Record | None:
     if len(parts) < 7 or parts[5] != "snapshot":  # noqa: PLR2004
         return None
     with request_scope(get_account_id(), parts[3]):
-        found = rds._snapshots.get(parts[6])
-        return found
+        return rds._snapshots.get(parts[6])
 
 
 def require(name: str) -> Record:
@@ -260,4 +259,3 @@ def describe_account(_parameters: Parameters) -> Answer:
         for name, (used, most) in quotas.items()
     )
     return answer("DescribeAccountAttributes", f"<AccountQuotas>{inner}</AccountQuotas>")
-

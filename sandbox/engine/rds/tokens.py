@@ -4,6 +4,8 @@ A token is a presigned query for one host, port and user, valid for 15 minutes:
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 """
 
+from dataclasses import dataclass
+
 from ministack import app
 from ministack.core import iam_evaluator, rds_iam
 from ministack.core.responses import request_scope
@@ -11,18 +13,26 @@ from ministack.core.responses import request_scope
 HOSTS = ("127.0.0.1", "localhost")
 
 
-def refusal(token: str, *, user: str, port: int, account: str, region: str, resource: str) -> str | None:
-    """Why the token does not open this database to this user; None when it does.
+@dataclass(frozen=True)
+class Target:
+    """A database that tokens open: an instance by its ``DbiResourceId``, a proxy by its ``prx-`` id."""
+
+    account: str
+    region: str
+    resource: str
+
+
+def refusal(target: Target, user: str, token: str, port: int) -> str | None:
+    """Why the token does not open the target to this database user; None when it does.
 
     Args:
-        token: What the client gave as password.
+        target: The database.
         user: The database user who logs in.
+        token: What the client gave as password.
         port: The port the client came to; tokens are made for host and port.
-        account: The database's account.
-        region: The database's region.
-        resource: ``DbiResourceId`` of an instance, or the ``prx-`` id of a proxy.
     """
     host = next((name for name in HOSTS if token.startswith(f"{name}:")), HOSTS[0])
+    account, region = target.account, target.region
     checked = rds_iam.verify_rds_iam_token(
         token, hostname=host, port=port, db_user=user, region=region, account_id=account
     )
@@ -31,7 +41,7 @@ def refusal(token: str, *, user: str, port: int, account: str, region: str, reso
     if not app.AUTH:
         return None
     with request_scope(account, region):
-        return _not_permitted(checked, f"arn:aws:rds-db:{region}:{account}:dbuser:{resource}/{user}")
+        return _not_permitted(checked, f"arn:aws:rds-db:{region}:{account}:dbuser:{target.resource}/{user}")
 
 
 def _not_permitted(identity: rds_iam.VerifiedRdsToken, database_user: str) -> str | None:

@@ -21,7 +21,12 @@ REFUSED = [
     (Database, {"instance_class": "large"}, 'database.instance_class = "large"', "such as db.m7g.large"),
     (Database, {"engine_version": "5.7"}, 'database.engine_version = "5.7"', "such as 8.4"),
     (Database, {"storage": 10}, "database.storage = 10", "20 to 65536 GiB"),
-    (Database, {"storage": 100, "storage_limit": 100}, "database.storage_limit = 100", "more than storage (100)"),
+    (
+        Database,
+        {"storage": 100, "storage_limit": 109},
+        "database.storage_limit = 109",
+        "a tenth more than storage (100)",
+    ),
     (Database, {"port": 3306}, "database.port = 3306", "not MySQL's default"),
     (Database, {"port": 80}, "database.port = 80", "1150 to 65535"),
     (Database, {"automated_backups": 1}, "database.automated_backups = 1", "7 to 35 days"),
@@ -51,7 +56,7 @@ REFUSED = [
         Settings,
         {"stage": "test", "permissions_boundary": "me"},
         'permissions_boundary = "me"',
-        "ARN of a managed policy",
+        "ARN of a managed",
     ),
 ]
 

@@ -27,7 +27,7 @@ from handlers import (
     take_snapshot,
 )
 from handlers.concluding import Concluding
-from handlers.core.errors import Final, QuotaReached, TemporarilyUnavailable, Transient
+from handlers.core.errors import Final, HoldfastError, QuotaReached, TemporarilyUnavailable, Transient
 from handlers.core.names import execution_name, export_prefix, iso, moment, point_id
 from handlers.following import Following
 from handlers.ledger import Ledger, _encoded
@@ -47,21 +47,21 @@ class Crash(Exception):
     """The process died, or never heard AWS's answer."""
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Somebody aborted the execution: no state runs any more, not even the one that records failures."""
 
 
 class Fuse:
-    """Counts the calls to the outside and blows at the *at*-th, before or after it."""
+    """Counts the calls to the outside and blows at the *at*-th (one or several), before or after it."""
 
     def __init__(self, at=None, *, after=False, error=Crash):
-        self.at, self.after, self.error = at, after, error
+        self.at, self.after, self.error = at if isinstance(at, set) else {at}, after, error
         self.calls = 0
         self.blown = False
 
     def call(self, function, *args, **kwargs):
         self.calls += 1
-        mine = self.calls == self.at
+        mine = self.calls in self.at
         if mine and not self.after:
             self.blown = True
             raise self.error(f"before call {self.calls}: {function.__name__}")
@@ -349,10 +349,10 @@ class MachineError(Exception):
 class World:
     """Both regions, and the machines' order in a few lines."""
 
-    def __init__(self, fuse=None, *, lossy=False):
+    def __init__(self, fuse=None, *, lossy=False, doubled=False):
         self.time = datetime(2026, 10, 6, 12, 0, tzinfo=UTC)
         self.fuse = fuse or Fuse()
-        self.lossy = lossy
+        self.lossy, self.doubled = lossy, doubled
         self.items = {}
         self.tokens = itertools.count(1)
         self.runs = itertools.count(1)
@@ -534,6 +534,7 @@ class World:
             self.rds[region].finish()
         for region in (PRIMARY, RECOVERY):
             self.deliver(region)
+        self.run_copies()
         for region in (PRIMARY, RECOVERY):
             self.unless_crash(self.sweep, region)
         self.run_copies()
@@ -541,7 +542,7 @@ class World:
     def deliver(self, region):
         events = [*self.rds[region].events, *self.bus[region].events]
         self.rds[region].events, self.bus[region].events = [], []
-        for event in [] if self.lossy else events:
+        for event in [] if self.lossy else events * (1 + self.doubled):
             if event["detail-type"] == "Copy Requested":
                 self.states[RECOVERY].started.append((None, event["detail"]))
             else:
@@ -563,7 +564,7 @@ class World:
     def unless_crash(self, function, *args):
         try:
             function(*args)
-        except Crash:
+        except (Crash, HoldfastError, ClientError):  # Lambda's or the queue's business; there is a next time
             pass
 
     def settle(self, region, event):

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 import io
 import json
 
@@ -35,7 +35,7 @@ class Staging:
 
     def __init__(self, s3, key):
         self.s3, self.key, self.ledger = s3, key, FakeLedger()
-        self.ended_at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+        self.ended_at = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
         s3.create_bucket(Bucket="staging")
         s3.put_bucket_versioning(Bucket="staging", VersioningConfiguration={"Status": "Enabled"})
         self.rows("shop/shop.orders/1/part-00000-a.gz.parquet", 7)
@@ -133,7 +133,7 @@ def test_an_export_that_is_not_whole_is_recorded_with_its_problems(staging):
 
 
 def test_a_part_that_was_deleted_after_the_export_had_ended_is_noticed(staging):
-    staging.ended_at -= datetime.timedelta(minutes=2)
+    staging.ended_at -= dt.timedelta(minutes=2)
     staging.s3.delete_object(Bucket="staging", Key=f"{PREFIX}/shop/shop.orders/1/part-00003-b.gz.parquet")
 
     assert [p["reason"] for p in staging.check()["first_problems"]] == ["object-deleted"]

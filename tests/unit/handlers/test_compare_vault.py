@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 
 import boto3
 import pytest
@@ -14,7 +14,7 @@ TIMEOUT = 3600  # seconds
 
 
 def now(**later):
-    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(**later)
+    return dt.datetime.now(dt.UTC) + dt.timedelta(**later)
 
 
 class Vault:
@@ -86,10 +86,17 @@ def test_a_missing_object_is_waited_for_without_looking_at_the_others(vault):
     vault.entries.append({**vault.entries[0], "key": f"{PREFIX}/late"})
     seen = []
     vault.s3.meta.events.register("before-call.s3", lambda model, **_: seen.append(model.name))
-    with pytest.raises(ReplicationPending, match=f"1 of 6 objects are not in the vault yet, the first is {PREFIX}/late"):
+    with pytest.raises(
+        ReplicationPending, match=f"1 of 6 objects are not in the vault yet, the first is {PREFIX}/late"
+    ):
         vault.compare()
 
-    assert seen[-4:] == ["HeadObject", "HeadObject", "GetObject", "ListObjectsV2"]  # put's own, manifest, manifest, list
+    assert seen[-4:] == [
+        "HeadObject",
+        "HeadObject",
+        "GetObject",
+        "ListObjectsV2",
+    ]  # put's own, manifest, manifest, list
 
 
 def test_a_missing_object_is_a_problem_once_replication_is_overdue(vault):

@@ -1,9 +1,9 @@
 """Whatever breaks, once and anywhere: a verified point or a reported failure, one live answer, nothing left behind."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from backup_fakes import PRIMARY, RECOVERY, Crash, Fuse, Killed, World, client_error
-
-SLOW = TimeoutError
 
 
 def calls_of_a_whole_run(*, lossy=False):
@@ -83,16 +83,10 @@ def test_a_refused_call_anywhere_ends_in_a_verdict_or_a_reported_failure(after):
 def test_a_run_aborted_at_any_call_is_reported_by_the_sweep_and_the_next_run_verifies_its_point(after):
     for at in range(1, calls_of_a_whole_run() + 1):
         world = World(Fuse(at, after=after, error=Killed))
-        try:
+        with pytest.raises(Killed):
             world.backup()
-        except Killed:
-            aborted = True
-        else:
-            aborted = False
-        world.copying = False
         world.rest()
         point = world.point()
-        assert aborted, at
         if point:  # nothing was begun before the claim
             assert point["status"] in ("failed", "verified"), f"killed at call {at}"
             assert point["status"] in reported(world)
@@ -101,6 +95,26 @@ def test_a_run_aborted_at_any_call_is_reported_by_the_sweep_and_the_next_run_ver
         world.rest()
         assert world.point()["status"] == "verified", f"killed at call {at}, then: {again}"
         world.assert_at_rest()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_three_crashes_anywhere_change_nothing_in_the_end(data):
+    calls = st.integers(1, calls_of_a_whole_run() + 20)
+    at = data.draw(st.sets(calls, min_size=3, max_size=3))
+    world = World(Fuse(at, after=data.draw(st.booleans())), lossy=data.draw(st.booleans()))
+    verdict = world.backup()
+    world.rest()
+    assert verdict["status"] == "verified"
+    world.assert_at_rest()
+
+
+def test_a_doubled_event_changes_nothing():
+    world = World(doubled=True)
+    assert world.backup()["status"] == "verified"
+    world.rest()
+    world.assert_at_rest()
+    assert reported(world) == ["verified"]
 
 
 def test_the_crash_wrapper_blows_once():

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -9,9 +9,9 @@ from handlers.core.proof import StoredObject
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/backups"
 PREFIX = "exports/orders/holdfast-sandbox-orders-20261006t1200z"
-ENDED = datetime.datetime(2026, 10, 6, 13, 0, 0, 500_000, tzinfo=datetime.UTC)
-LATER = ENDED + datetime.timedelta(minutes=1)
-EARLIER = ENDED - datetime.timedelta(minutes=1)
+ENDED = dt.datetime(2026, 10, 6, 13, 0, 0, 500_000, tzinfo=dt.UTC)
+LATER = ENDED + dt.timedelta(minutes=1)
+EARLIER = ENDED - dt.timedelta(minutes=1)
 COLUMNS = (("id", "INT64"), ("name", "BYTE_ARRAY"))
 TASK_INFO = f"{PREFIX}/export_info_t.json"
 TABLES_INFO = f"{PREFIX}/export_tables_info_t_from_1_to_2.json"
@@ -118,7 +118,9 @@ def test_a_table_of_neither_inventory_is_unexpected():
 @pytest.mark.parametrize("state", ["FAILED", "SKIPPED", "IN_PROGRESS"])
 def test_a_table_that_is_not_complete_is_named_with_rdss_reason(state):
     warning = "COLUMN_NAME_CONTAINS_UNSUPPORTED_CHARACTERS"
-    export = Export().without("shop.orders").say(status("shop.empty"), status("shop.orders", state, warningMessage=warning))
+    export = (
+        Export().without("shop.orders").say(status("shop.empty"), status("shop.orders", state, warningMessage=warning))
+    )
 
     assert export.reasons() == [("shop.orders", "table-incomplete")]
     assert f"shop.orders was exported with status {state}: {warning}" in export.problems[0]["detail"]
@@ -220,6 +222,21 @@ def test_missing_tables_infos_are_one_problem_and_not_one_per_table():
     assert Export().without("export_tables_info").reasons() == [("point", "info-missing")]
 
 
+def test_a_database_without_tables_needs_no_tables_info():
+    export = Export().without("shop", "export_tables_info")
+    export.inventories = inventories()
+
+    assert export.reasons() == []
+
+
+def test_long_words_of_others_are_cut_since_problems_travel():
+    export = Export()
+    export.warning = '{"skippedTables": [' + '"x.y", ' * 5000
+
+    assert export.reasons() == [("point", "export-warning")]
+    assert len(export.problems[0]["detail"]) < 500
+
+
 def test_a_hole_between_tables_infos_is_found():
     export = Export()
     export.objects.append((stored("export_tables_info_t_from_501_to_600.json"), None, 0))
@@ -304,7 +321,9 @@ def test_an_object_without_checksum_is_a_problem():
     assert export.reasons() == [(export.objects[3][0].key, "no-checksum")]
 
 
-@pytest.mark.parametrize("name", ["part-00000-a.parquet", "shop/part-00000-a.parquet", "shop/crm.people/1/part-0.parquet"])
+@pytest.mark.parametrize(
+    "name", ["part-00000-a.parquet", "shop/part-00000-a.parquet", "shop/crm.people/1/part-0.parquet"]
+)
 def test_rows_outside_of_every_table_are_misplaced(name):
     export = Export()
     export.objects.append((stored(name), None, 0))

@@ -102,7 +102,9 @@ def test_an_object_that_is_gone_is_trouble_and_no_error(s3):
 def test_an_answer_about_more_than_the_object_is_an_error():
     class Throttled:
         def head_object(self, **_):
-            raise ClientError({"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "HeadObject")
+            raise ClientError(
+                {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "HeadObject"
+            )
 
     with pytest.raises(ClientError, match="SlowDown"):
         objects.look(Throttled(), "bucket", "k")
@@ -144,7 +146,12 @@ def test_the_footer_is_read_of_the_version_that_was_looked_at(s3):
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [(b"", "NotParquet"), (b"id,name", "NotParquet"), (parquet()[:-9], "TruncatedFile"), (parquet()[:-4] + b"PARE", "EncryptedFooter")],
+    [
+        (b"", "NotParquet"),
+        (b"id,name", "NotParquet"),
+        (parquet()[:-9], "TruncatedFile"),
+        (parquet()[:-4] + b"PARE", "EncryptedFooter"),
+    ],
 )
 def test_what_is_no_parquet_is_trouble_with_its_kind(s3, body, reason):
     put(s3, "k", body)
@@ -193,7 +200,9 @@ def test_what_cannot_be_read_is_trouble_with_amazons_words():
         def get_object(self, **_):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no kms:Decrypt"}}, "GetObject")
 
-    assert objects.readable(Denied(), "bucket", StoredObject("k", 4)).trouble == "GetObject: AccessDenied no kms:Decrypt"
+    assert (
+        objects.readable(Denied(), "bucket", StoredObject("k", 4)).trouble == "GetObject: AccessDenied no kms:Decrypt"
+    )
 
 
 def test_json_is_stored_canonical_with_a_checksum(s3):

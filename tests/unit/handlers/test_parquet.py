@@ -1,6 +1,7 @@
-import datetime
+import datetime as dt
 import decimal
 import io
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from handlers.core.parquet import (
     read_footer,
 )
 
-MOMENT = datetime.datetime(2026, 10, 6, 12, tzinfo=datetime.UTC)
+MOMENT = dt.datetime(2026, 10, 6, 12, tzinfo=dt.UTC)
 ROWS = 40
 PLAIN = pa.table({
     "id": pa.array(range(ROWS), pa.int64()),
@@ -214,7 +215,5 @@ def test_a_shortened_footer_gives_the_true_answer_or_a_named_error(content, data
 @given(st.binary(max_size=300), st.booleans())
 def test_random_bytes_give_an_answer_or_a_named_error(footer, row_groups):
     tail = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
-    try:
-        read_footer(tail, len(tail), row_groups=row_groups)
-    except ParquetError as error:
-        assert str(error)
+    with suppress(ParquetError):
+        assert read_footer(tail, len(tail), row_groups=row_groups).rows >= 0

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -8,7 +8,7 @@ import pytest
 from handlers import rds_token
 from handlers.rds_token import Credentials, CredentialsMissing
 
-NOON = datetime.datetime(2026, 10, 6, 12, 0, 5, tzinfo=datetime.UTC)
+NOON = dt.datetime(2026, 10, 6, 12, 0, 5, tzinfo=dt.UTC)
 HOST = "orders.cabc.eu-west-1.rds.amazonaws.com"
 
 

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 import json
 import re
 import ssl
@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from handlers import take_inventory
 from handlers.core import inventory
-from handlers.core.errors import InvalidRequest, PermissionMissing, TemporarilyUnavailable
+from handlers.core.errors import DatabaseUnsuitable, InvalidRequest, PermissionMissing, TemporarilyUnavailable
 
 BUNDLE = "handlers/certificates/rds.pem"
 ENVIRONMENT = take_inventory.Environment(staging="staging", inventory_user="holdfast_inventory", ca_bundle=BUNDLE)
@@ -22,7 +22,7 @@ POINT = {
     "port": 3307,
     "resource_id": "db-ABC",
 }
-NOON = datetime.datetime(2026, 10, 6, 12, tzinfo=datetime.UTC)
+NOON = dt.datetime(2026, 10, 6, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -121,6 +121,14 @@ def test_a_refused_user_is_explained_with_the_cure(server):
         take_inventory.list_tables(POINT, ENVIRONMENT)
 
 
+def test_an_unknown_certificate_is_not_asked_again(server):
+    error = pymysql.err.OperationalError(2003, "Can't connect: certificate verify failed")
+    error.original_exception = ssl.SSLCertVerificationError()
+    server(error=error)
+    with pytest.raises(DatabaseUnsuitable, match=r"rds\.pem does not vouch for: refresh the bundle"):
+        take_inventory.list_tables(POINT, ENVIRONMENT)
+
+
 @pytest.mark.parametrize("number", [2003, 2013, 1040])
 def test_a_database_that_does_not_answer_may_be_asked_again(server, number):
     server(error=pymysql.err.OperationalError(number, "Can't connect"))
@@ -146,7 +154,7 @@ def test_every_certificate_of_the_bundle_is_a_valid_root():
     assert len(loaded) == text.count("BEGIN CERTIFICATE") > 80
     assert all(found["subject"] == found["issuer"] for found in loaded)
     assert all(
-        datetime.datetime.strptime(found["notAfter"], "%b %d %H:%M:%S %Y %Z") > datetime.datetime(2026, 11, 21)  # noqa: DTZ001, DTZ007
+        dt.datetime.strptime(found["notAfter"], "%b %d %H:%M:%S %Y %Z") > dt.datetime(2026, 11, 21)  # noqa: DTZ001, DTZ007
         for found in loaded
     )
     assert {"eu-west-1", "eu-central-1", "us-east-1"} <= set(re.findall(r"Amazon RDS (\S+) Root CA", text))

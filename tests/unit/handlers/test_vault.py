@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -7,8 +7,8 @@ from handlers.core import vault
 from handlers.core.proof import StoredObject
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/backups"
-WRITTEN = datetime.datetime(2026, 10, 6, 13, tzinfo=datetime.UTC)
-DAY = datetime.timedelta(days=1)
+WRITTEN = dt.datetime(2026, 10, 6, 13, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
 EXPECTED = vault.expectation(KEY, "GOVERNANCE", 35 * DAY, WRITTEN)
 ENTRY = {
     "key": "exports/orders/t/shop/shop.orders/1/part-0.parquet",
@@ -103,10 +103,10 @@ def test_of_many_problems_five_travel_and_all_are_counted():
 
 
 def test_replication_is_overdue_after_its_time_and_not_before():
-    hour = datetime.timedelta(hours=1)
+    hour = dt.timedelta(hours=1)
 
     assert not vault.is_overdue(WRITTEN, WRITTEN + hour, hour)
-    assert vault.is_overdue(WRITTEN, WRITTEN + hour + datetime.timedelta(seconds=1), hour)
+    assert vault.is_overdue(WRITTEN, WRITTEN + hour + dt.timedelta(seconds=1), hour)
 
 
 def test_what_is_absent_is_told_in_one_line():

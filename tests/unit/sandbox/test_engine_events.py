@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import PRIMARY, RECOVERY, allow, document
+from making import PRIMARY, RECOVERY, allow, document
 
 
 @pytest.fixture
@@ -20,7 +20,12 @@ def rule(aws, name):
 @pytest.fixture
 def publish(aws, name):
     def put(detail, bus="default", region=PRIMARY):
-        entry = {"Source": name, "DetailType": "Recovery Point Verified", "Detail": json.dumps(detail), "EventBusName": bus}
+        entry = {
+            "Source": name,
+            "DetailType": "Recovery Point Verified",
+            "Detail": json.dumps(detail),
+            "EventBusName": bus,
+        }
         assert aws.client("events", region).put_events(Entries=[entry])["FailedEntryCount"] == 0
 
     return put
@@ -51,7 +56,13 @@ def test_a_forwarded_event_can_be_lost_by_a_fault(aws, make, name, rule, publish
 def test_an_event_for_a_machine_that_is_gone_becomes_a_dead_letter(aws, make, name, rule, publish):
     machine = f"arn:aws:states:{PRIMARY}:{aws.account}:stateMachine:gone"
     url, arn = make.open_queue()
-    rule({"Arn": machine, "RoleArn": make.role("events", allow("states:StartExecution", machine)), "DeadLetterConfig": {"Arn": arn}})
+    rule(
+        {
+            "Arn": machine,
+            "RoleArn": make.role("events", allow("states:StartExecution", machine)),
+            "DeadLetterConfig": {"Arn": arn},
+        }
+    )
     publish({"point": 1})
     letter = make.receive(url)
     assert json.loads(letter["Body"])["detail"] == {"point": 1}
@@ -64,7 +75,9 @@ def test_an_event_for_a_machine_that_is_gone_becomes_a_dead_letter(aws, make, na
 def test_a_role_without_the_permission_starts_nothing(aws, make, name, rule, publish):
     states = aws.client("stepfunctions")
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
-    machine = states.create_state_machine(name=name, definition=definition, roleArn=make.role("states"))["stateMachineArn"]
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=make.role("states"))[
+        "stateMachineArn"
+    ]
     url, arn = make.open_queue()
     rule({"Arn": machine, "RoleArn": make.role("events"), "DeadLetterConfig": {"Arn": arn}})
     publish({})
@@ -75,18 +88,39 @@ def test_a_role_without_the_permission_starts_nothing(aws, make, name, rule, pub
 def test_a_machine_starts_with_what_the_transformer_makes_of_the_event(aws, make, name, rule, publish):
     states = aws.client("stepfunctions")
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
-    machine = states.create_state_machine(name=name, definition=definition, roleArn=make.role("states"))["stateMachineArn"]
-    transformer = {"InputPathsMap": {"point": "$.detail.point", "region": "$.region"}, "InputTemplate": '{"point": <point>, "from": <region>}'}
-    rule({"Arn": machine, "RoleArn": make.role("events", allow("states:StartExecution", machine)), "InputTransformer": transformer})
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=make.role("states"))[
+        "stateMachineArn"
+    ]
+    transformer = {
+        "InputPathsMap": {"point": "$.detail.point", "region": "$.region"},
+        "InputTemplate": '{"point": <point>, "from": <region>}',
+    }
+    rule(
+        {
+            "Arn": machine,
+            "RoleArn": make.role("events", allow("states:StartExecution", machine)),
+            "InputTransformer": transformer,
+        }
+    )
     publish({"point": {"id": "orders"}})
     execution = states.list_executions(stateMachineArn=machine)["executions"][0]["executionArn"]
-    assert json.loads(states.describe_execution(executionArn=execution)["input"]) == {"point": {"id": "orders"}, "from": PRIMARY}
+    assert json.loads(states.describe_execution(executionArn=execution)["input"]) == {
+        "point": {"id": "orders"},
+        "from": PRIMARY,
+    }
 
 
 @pytest.mark.parametrize("is_let_in", [True, False])
-def test_an_encrypted_queue_takes_events_only_if_its_key_lets_eventbridge_use_it(aws, make, name, rule, publish, is_let_in):
+def test_an_encrypted_queue_takes_events_only_if_its_key_lets_eventbridge_use_it(
+    aws, make, name, rule, publish, is_let_in
+):
     kms, sqs = aws.client("kms"), aws.client("sqs")
-    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"}, "Action": "kms:*", "Resource": "*"}
+    root = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
     events = allow(["kms:GenerateDataKey", "kms:Decrypt"], Principal={"Service": "events.amazonaws.com"})
     key = kms.create_key(Policy=document(root, *([events] if is_let_in else [])))["KeyMetadata"]["Arn"]
     url, arn = make.open_queue()

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import allow, eventually
+from making import allow, eventually
 
 LAMBDA_SETS = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
@@ -12,7 +12,8 @@ LAMBDA_SETS = {
 
 def test_a_function_sees_what_lambda_sets_and_its_own_variables_and_no_more(make):
     function = make.function(
-        "import os\ndef handler(event, context): return dict(os.environ)", Environment={"Variables": {"STAGE": "sandbox"}}
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        Environment={"Variables": {"STAGE": "sandbox"}},
     )
     environment, _ = make.invoke(function)
     assert environment["STAGE"] == "sandbox"
@@ -68,7 +69,9 @@ def test_the_functions_own_modules_win_over_installed_ones(make):
 def test_an_asynchronous_failure_leaves_the_event_as_a_dead_letter(aws, make):
     url, arn = make.queue()
     role = make.role("lambda", allow("sqs:SendMessage", arn))
-    function = make.function("def handler(event, context): raise ValueError('no')", role, DeadLetterConfig={"TargetArn": arn})
+    function = make.function(
+        "def handler(event, context): raise ValueError('no')", role, DeadLetterConfig={"TargetArn": arn}
+    )
     client = aws.client("lambda")
     client.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
     client.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"point": 1}')
@@ -79,9 +82,13 @@ def test_an_asynchronous_failure_leaves_the_event_as_a_dead_letter(aws, make):
 
 def test_an_asynchronous_success_reaches_its_destination(aws, make):
     url, arn = make.queue()
-    function = make.function("def handler(event, context): return 7", make.role("lambda", allow("sqs:SendMessage", arn)))
+    function = make.function(
+        "def handler(event, context): return 7", make.role("lambda", allow("sqs:SendMessage", arn))
+    )
     client = aws.client("lambda")
-    client.put_function_event_invoke_config(FunctionName=function, DestinationConfig={"OnSuccess": {"Destination": arn}})
+    client.put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
     client.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
     record = json.loads(make.receive(url)["Body"])
     assert (record["requestContext"]["condition"], record["responsePayload"]) == ("Success", 7)

@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from conftest import allow
+from making import allow
 
 from sandbox.server import EngineError
 
@@ -15,7 +15,9 @@ def schedule(aws, make, name):
 
     def create(*statements, **target):
         role = make.role("states")
-        machine = aws.client("stepfunctions").create_state_machine(name=name, definition=PASS, roleArn=role)["stateMachineArn"]
+        machine = aws.client("stepfunctions").create_state_machine(name=name, definition=PASS, roleArn=role)[
+            "stateMachineArn"
+        ]
         aws.client("scheduler").create_schedule(
             Name=name,
             ScheduleExpression="cron(0 3 * * ? *)",
@@ -33,7 +35,9 @@ def test_a_fired_schedule_starts_its_machine_with_the_time_it_was_due(aws, name,
     aws.fire_schedule(name, at=datetime(2026, 11, 21, 3, tzinfo=UTC))
     states = aws.client("stepfunctions")
     execution = states.list_executions(stateMachineArn=machine)["executions"][0]["executionArn"]
-    assert json.loads(states.describe_execution(executionArn=execution)["input"]) == {"scheduled_at": "2026-11-21T03:00:00Z"}
+    assert json.loads(states.describe_execution(executionArn=execution)["input"]) == {
+        "scheduled_at": "2026-11-21T03:00:00Z"
+    }
 
 
 def test_a_schedule_whose_role_may_not_start_the_machine_leaves_a_dead_letter(aws, make, name, schedule):

@@ -1,0 +1,28 @@
+"""The same templates the way troposphere's own examples emit them: import everything, ``to_json``, write."""
+
+import json
+import sys
+from pathlib import Path
+
+import cfn_flip  # noqa: F401 (what ``import troposphere`` does unless it is kept from it)
+
+from blueprints import backup, database, keys, network, outputs, storage
+from blueprints.settings import PRODUCTION as SETTINGS
+
+folder = Path(sys.argv[1])
+folder.mkdir(exist_ok=True)
+keys_outputs = outputs.KeysOutputs.imported(SETTINGS)
+network_outputs = outputs.NetworkOutputs.imported(SETTINGS)
+storage_outputs = outputs.StorageOutputs.imported(SETTINGS)
+templates = {
+    "keys": keys.blueprint(SETTINGS),
+    "network": network.blueprint(SETTINGS, keys_outputs),
+    "storage": storage.blueprint(SETTINGS, keys_outputs),
+    "database": database.blueprint(SETTINGS, keys_outputs, network_outputs),
+    "backup": backup.blueprint(SETTINGS, keys_outputs, network_outputs, storage_outputs),
+}
+for name, template in templates.items():
+    (folder / f"{name}.json").write_text(template.to_json())
+    for resource in template.resources.values():
+        if resource.resource_type == "AWS::StepFunctions::StateMachine":
+            (folder / f"{resource.title}.asl.json").write_text(json.dumps(resource.Definition, indent=2))
