@@ -1,40 +1,37 @@
 """G6: rows and columns of 1,000 Parquet files by our footer reader, by pyarrow and, if installed, by duckdb.
 
-Exact: all agree on every file; one GET per file. Ratio: our CPU over pyarrow's, median of interleaved pairs.
-Run: ``python -m benchmarks.footers [--files 1000] [--rounds 9] [--objects 2000]``. The last part sends requests to a
-local stand-in for S3 and says how many objects CheckExport gets through in Lambda's 15 minutes.
+Exact: all agree on every file; one GET per file, counted by a local stand-in for S3 that is asked over HTTP.
+The last lines say how many objects CheckExport gets through in Lambda's 15 minutes with one CPU, latency left out.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import multiprocessing
-import platform
 import resource
-import statistics
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
 
+from benchmarks.measure import Report, interleaved
 from handlers import objects
 from handlers.core.parquet import read_footer
 
+FILES = 1000
+OBJECTS = 2000  # asked for over HTTP
+ROUNDS = 15
+LIMIT = 0.5  # our time over pyarrow's
 LAMBDA = 900  # seconds
-GOAL = 0.5  # our CPU over pyarrow's
-RESULTS = Path(__file__).parent / "results"
 Answer = tuple[int, tuple[tuple[str, str], ...]]
 TYPES = (pa.int64(), pa.string(), pa.float64(), pa.timestamp("us"), pa.binary(), pa.decimal128(18, 4), pa.bool_())
 
@@ -82,32 +79,16 @@ def by_pyarrow(tails: Sequence[bytes]) -> list[Answer]:
     return answers
 
 
-def duckdb_rows(files: Sequence[bytes]) -> tuple[list[int], float] | None:
-    """Rows per file by duckdb and the CPU seconds it took; nothing if it isn't installed."""
+def by_duckdb(folder: Path, files: Sequence[bytes]) -> Callable[[], list[int]] | None:
+    """Counts rows per file by duckdb, from *folder*; nothing if it isn't installed."""
     try:
         import duckdb  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        for n, content in enumerate(files):
-            (Path(folder) / f"{n:06}.parquet").write_bytes(content)
-        begin = time.process_time()
-        query = f"SELECT num_rows FROM parquet_file_metadata('{folder}/*.parquet') ORDER BY file_name"  # noqa: S608
-        rows = [row for (row,) in duckdb.sql(query).fetchall()]
-        return rows, time.process_time() - begin
-
-
-def pairs(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
-    """Median CPU seconds of each side, and the median of their ratios; the sides take turns."""
-    times = []
-    for _ in range(rounds):
-        a = time.process_time()
-        first()
-        b = time.process_time()
-        second()
-        times.append((b - a, time.process_time() - b))
-    ratios = [x / y for x, y in times]
-    return statistics.median(x for x, _ in times), statistics.median(y for _, y in times), statistics.median(ratios)
+    for n, content in enumerate(files):
+        (folder / f"{n:06}.parquet").write_bytes(content)
+    query = f"SELECT num_rows FROM parquet_file_metadata('{folder}/*.parquet') ORDER BY file_name"  # noqa: S608
+    return lambda: [row for (row,) in duckdb.sql(query).fetchall()]
 
 
 def _serve(files: list[bytes], ready: Connection) -> None:
@@ -146,89 +127,65 @@ def _serve(files: list[bytes], ready: Connection) -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    import threading  # noqa: PLC0415
-
     threading.Thread(target=server.serve_forever, daemon=True).start()
     ready.send(server.server_port)
     while ready.recv():
         ready.send(dict(seen))
 
 
-def requests(files: list[bytes], number: int) -> dict[str, Any]:
-    """Look at *number* objects as CheckExport does, over HTTP."""
-    here, there = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(files[:100], there), daemon=True)
+def requests(files: list[bytes], number: int) -> tuple[dict[str, int], float]:
+    """Requests by method, and our CPU seconds, for *number* objects looked at as CheckExport does."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(files[:100], there), daemon=True)
     process.start()
-    port = here.recv()
     s3 = boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
+        endpoint_url=f"http://127.0.0.1:{here.recv()}",
         region_name="eu-west-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",  # noqa: S106  # nobody checks it
         config=Config(max_pool_connections=objects.THREADS, s3={"addressing_style": "path"}),
     )
 
-    def look(n: int) -> int:
+    def look(n: int) -> bool:
         found, footer = objects.with_footer(s3, "bucket", objects.look(s3, "bucket", str(n), "v"))
-        assert footer is not None, found.trouble
-        return footer.rows
+        return footer is not None and not found.trouble
 
-    cpu, wall = time.process_time(), time.perf_counter()
-    rows = sum(objects.each(look, range(number)))
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    begun = time.process_time()
+    assert all(objects.each(look, range(number)))
+    spent = time.process_time() - begun
     here.send(obj=True)
-    seen = here.recv()
+    seen: dict[str, int] = here.recv()
     here.send(obj=False)
     process.join(5)
-    assert seen == {"HEAD": number, "GET": number}, seen
-    return {
-        "objects": number,
-        "rows": rows,
-        "gets_per_file": seen["GET"] / number,
-        "heads_per_file": seen["HEAD"] / number,
-        "cpu_ms_per_object": round(cpu / number * 1000, 3),
-        "wall_seconds": round(wall, 2),
-        "objects_in_lambdas_15_minutes_at_one_cpu": int(LAMBDA / (cpu / number)),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
+    return seen, spent
 
 
 def main() -> None:
-    """Measure, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--objects", type=int, default=2000)
-    parser.add_argument("--keep", action="store_true", help="write the result into benchmarks/results/")
-    options = parser.parse_args()
-    files = corpus(options.files)
+    """Print and keep the results."""
+    report = Report("footers")
+    files = corpus(FILES)
     tails = [content[-objects.TAIL :] for content in files]
-    mismatches = sum(a != b for a, b in zip(ours(tails), by_pyarrow(tails), strict=True))
-    assert mismatches == 0, f"{mismatches} files differ from pyarrow"
-    mine, theirs, ratio = pairs(lambda: ours(tails), lambda: by_pyarrow(tails), options.rounds)
-    result = {
-        "goal": "G6",
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {multiprocessing.cpu_count()} CPUs",
-        "files": options.files,
-        "mismatches": mismatches,
-        "ours_cpu_ms": round(mine * 1000, 1),
-        "pyarrow_cpu_ms": round(theirs * 1000, 1),
-        "ratio": round(ratio, 3),
-        "ratio_goal": GOAL,
-        "reached": ratio <= GOAL,
-    }
-    if (peer := duckdb_rows(files)) is not None:
-        assert peer[0] == [rows for rows, _ in ours(tails)], "duckdb counts other rows"
-        result["duckdb_cpu_ms"] = round(peer[1] * 1000, 1)
-    result["over_http"] = requests(files, options.objects)
-    print(json.dumps(result, indent=2))
-    if options.keep:
-        RESULTS.mkdir(exist_ok=True)
-        target = RESULTS / f"{result['at'][:10]}-footers.json"
-        target.write_text(json.dumps(result, indent=2) + "\n")
+    right = by_pyarrow(tails)
+    with tempfile.TemporaryDirectory() as folder:
+        sides: dict[str, Callable[[], object]] = {"ours": lambda: ours(tails), "pyarrow": lambda: by_pyarrow(tails)}
+        duckdb = by_duckdb(Path(folder), files)
+        if duckdb:
+            assert duckdb() == [rows for rows, _ in right], "duckdb counts other rows than pyarrow"
+            sides["duckdb, rows only"] = duckdb
+        timed = interleaved(sides, ROUNDS)
+    report.times(timed, "pyarrow")
+    report.goal("G6 time over pyarrow's", timed.ratio("ours", "pyarrow"), LIMIT)
+    wrong = sum(a != b for a, b in zip(ours(tails), right, strict=True))
+    report.goal(f"G6 files of {FILES} that differ from pyarrow", wrong, 0, "")
+    seen, spent = requests(files, OBJECTS)
+    report.goal("G6 GETs per file", seen["GET"] / OBJECTS, 1, "")
+    report.goal("HEADs per file", seen["HEAD"] / OBJECTS, 1, "")
+    report.note(f"{spent / OBJECTS * 1000:.2f} ms of CPU per object over HTTP, {objects.THREADS} threads")
+    report.note(f"{int(LAMBDA / (spent / OBJECTS)):,} objects in Lambda's 15 minutes with one such CPU")
+    report.note(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most, pyarrow included")
+    report.keep()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, HelpFormatter, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,7 +58,11 @@ class Request(NamedTuple):
 
 def arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line of ``build.py``, parsed."""
-    parser = ArgumentParser(prog="build.py", description="Emit every template and state machine to outputs/.")
+    parser = ArgumentParser(
+        prog="build.py",
+        description="Emit every template and state machine to outputs/.",
+        formatter_class=lambda prog: HelpFormatter(prog, width=100),  # else shutil is imported to ask the terminal
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--stage", help="production, staging or sandbox; default: all of them")
     which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")

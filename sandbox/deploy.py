@@ -53,6 +53,10 @@ class Deployment:
         """The bucket that holds the functions' archive."""
         return self.settings.name("artifacts", region, self.engine.account)
 
+    def stack_name(self, stack: Stack) -> str:
+        """Differs between the regions, as a StackSet's instances do: roles are global and bear their stack's name."""
+        return self.settings.name(stack.name, stack.region)
+
     def stacks(self) -> list[str]:
         """The stacks of this deployment, in the order of ``build.STACKS``."""
         return [name for name in build.STACKS if (self.outputs / f"{name}.json").exists()]
@@ -130,7 +134,7 @@ def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
         _upload(deployment, stack.region)
     total = len(json.loads(text)["Resources"])
     client = deployment.engine.client("cloudformation", stack.region)
-    name = deployment.settings.name(stack.name)
+    name = deployment.stack_name(stack)
     what = f"{stack.name} stack in {stack.region}"
     progress.begin(what, what, f"CloudFormation creates {total} resources")
     begun = time.monotonic()

@@ -150,7 +150,7 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-_running: "weakref.WeakSet[Server]" = weakref.WeakSet()
+_running: weakref.WeakSet[Server] = weakref.WeakSet()
 _TRANSIENT = ("s", "s.lock", "errors.log", "#scratch", "ibtmp1", "*.pid", "#innodb_temp", "mysql.sock*")
 
 

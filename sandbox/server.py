@@ -136,7 +136,7 @@ class Engine:
         """A boto3 client with all permissions, as an administrator has."""
         if (service, region) not in self._clients:
             self._clients[service, region] = self._session.client(
-                service,  # type: ignore[call-overload]  # the name of any service
+                service,
                 region_name=region,
                 endpoint_url=self.endpoint,
                 aws_access_key_id=ACCOUNT,

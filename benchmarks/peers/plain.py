@@ -1,14 +1,16 @@
-"""The same templates the way troposphere's own examples emit them: import everything, ``to_json``, write."""
+"""The same templates the plain way: import everything, ``yaml.safe_load``, ``to_json``, write, with gc on as it is."""
 
 import json
 import sys
 from pathlib import Path
 
-import cfn_flip  # noqa: F401 (what ``import troposphere`` does unless it is kept from it)
+import yaml
 
+import workflows
 from blueprints import backup, database, keys, network, outputs, storage
 from blueprints.settings import PRODUCTION as SETTINGS
 
+workflows._LOADER = yaml.SafeLoader  # noqa: SLF001 (what safe_load takes)
 folder = Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
 keys_outputs = outputs.KeysOutputs.imported(SETTINGS)

@@ -66,7 +66,7 @@ async def dispatch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
     key = extract_access_key_id(headers, query_params)
     is_session = key.startswith(SESSION_KEY)
     if not is_session and not faults.get("calls"):
-        return await _original["dispatch"](method, path, headers, body, query_params, request_id)  # type: ignore[no-any-return]
+        return await _original["dispatch"](method, path, headers, body, query_params, request_id)
     parameters = app._routing_params(method, path, headers, body, query_params)
     service = detect_service(method, path, headers, parameters)
     action = iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""

@@ -54,7 +54,7 @@ def client(service: str, region: str | None = None, credentials: Credentials | N
     with _lock:
         if key not in _cache:
             _cache[key] = _session.client(
-                service,  # type: ignore[call-overload]  # the name of any service
+                service,
                 region_name=where,
                 endpoint_url=endpoint(),
                 aws_access_key_id=who.key,

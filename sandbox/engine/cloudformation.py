@@ -159,4 +159,4 @@ def evaluate_conditions(template: Properties, parameters: Properties) -> Propert
         "AWS::URLSuffix": "amazonaws.com",
     }
     known = {name: {"Value": value, "NoEcho": False} for name, value in pseudo.items()}
-    return _original["conditions"](template, {**known, **parameters})  # type: ignore[no-any-return]
+    return _original["conditions"](template, {**known, **parameters})

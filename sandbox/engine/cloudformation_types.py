@@ -3,236 +3,36 @@
 import uuid
 from typing import Any
 
-from botocore.exceptions import ClientError
-from ministack.services import eventbridge
+from ministack.core.responses import get_account_id
 from ministack.services.cloudformation import provisioners
 
 from sandbox.engine import global_tables
-from sandbox.engine.clients import client
-from sandbox.engine.cloudformation import Properties, Type, wait_for
-
-# RDS
-
-
-def database(properties: Properties) -> Properties:
-    """Parameters of ``CreateDBInstance`` from the properties of ``AWS::RDS::DBInstance``."""
-    secret = properties.pop("MasterUserSecret", None) or {}
-    if key := secret.get("KmsKeyId"):
-        properties["MasterUserSecretKmsKeyId"] = key
-    return properties
-
-
-def await_database(identifier: str) -> Any:
-    """Wait until an instance is available; returns its description."""
-    rds = client("rds")
-    return wait_for(
-        lambda: rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0],
-        lambda found: found["DBInstanceStatus"] == "available",
-        identifier,
-    )
-
-
-class Database(Type):
-    """An instance: created, restored from a snapshot, or made a read replica, as the properties say."""
-
-    def on_create(self, logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
-        """Make one and wait until it is available."""
-        operation = "create_db_instance"
-        if properties.get("DBSnapshotIdentifier"):
-            operation = "restore_db_instance_from_db_snapshot"
-        elif properties.get("SourceDBInstanceIdentifier"):
-            operation = "create_db_instance_read_replica"
-        return self._apply(operation, self._named(logical_id, properties, stack))
-
-    def on_update(self, physical_id: str, old: Properties, new: Properties, stack: str) -> tuple[str, Properties]:
-        """Modify the instance by what has changed, at once."""
-        del stack
-        changed = {key: value for key, value in new.items() if old.get(key) != value and key != "Tags"}
-        return self._apply(
-            "modify_db_instance", {**changed, "DBInstanceIdentifier": physical_id, "ApplyImmediately": True}
-        )
-
-
-DATABASE = Database(
-    "rds",
-    "create_db_instance",
-    "DBInstance.DBInstanceIdentifier",
-    {
-        "Endpoint.Address": "Endpoint.Address",
-        "Endpoint.Port": lambda answer, _: str(answer["Endpoint"]["Port"]),
-        "Endpoint.HostedZoneId": lambda answer, _: answer["Endpoint"].get("HostedZoneId", ""),
-        "DBInstanceArn": "DBInstanceArn",
-        "DbiResourceId": "DbiResourceId",
-        "MasterUserSecret.SecretArn": lambda answer, _: (answer.get("MasterUserSecret") or {}).get("SecretArn", ""),
-    },
-    delete=(
-        "delete_db_instance",
-        lambda identifier, _: {"DBInstanceIdentifier": identifier, "SkipFinalSnapshot": True},
-    ),
-    rename={"VPCSecurityGroups": "VpcSecurityGroupIds"},
-    prepare=database,
-    name="DBInstanceIdentifier",
-    ready=await_database,
+from sandbox.engine.cloudformation import Type
+from sandbox.engine.cloudformation_makers import (
+    DATABASE,
+    LAMBDA,
+    composite_alarm_arn,
+    create_function,
+    create_vpc,
+    delete_bus_statement,
+    flow_log,
+    proxy_targets,
+    put_bus_statement,
+    record_sets,
+    security_group_rule,
+    target_group_arn,
+    update_function,
 )
-
-
-def proxy_targets(properties: Properties) -> Properties:
-    """Set the pool of a proxy's default group, then answer with the parameters that register its targets."""
-    pool = properties.get("ConnectionPoolConfigurationInfo")
-    if pool:
-        client("rds").modify_db_proxy_target_group(
-            DBProxyName=properties["DBProxyName"],
-            TargetGroupName=properties["TargetGroupName"],
-            ConnectionPoolConfig=pool,
-        )
-    return properties
-
-
-def target_group_arn(_answer: object, parameters: Properties) -> str:
-    """The ARN of a proxy's target group."""
-    found = client("rds").describe_db_proxy_target_groups(DBProxyName=parameters["DBProxyName"])
-    return str(found["TargetGroups"][0]["TargetGroupArn"])
-
-
-# EC2
-
-
-def security_group_rule(direction: str) -> Type:
-    """A rule of a security group as a resource of its own."""
-
-    def prepare(properties: Properties) -> Properties:
-        permission = {key: properties[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in properties}
-        about = {"Description": properties["Description"]} if "Description" in properties else {}
-        if peer := properties.get("SourceSecurityGroupId") or properties.get("DestinationSecurityGroupId"):
-            permission["UserIdGroupPairs"] = [{"GroupId": peer, **about}]
-        if cidr := properties.get("CidrIp"):
-            permission["IpRanges"] = [{"CidrIp": cidr, **about}]
-        prefixes = properties.get("SourcePrefixListId") or properties.get("DestinationPrefixListId")
-        if prefixes:
-            permission["PrefixListIds"] = [{"PrefixListId": prefixes, **about}]
-        return {"GroupId": properties["GroupId"], "IpPermissions": [permission]}
-
-    return Type(
-        "ec2",
-        f"authorize_security_group_{direction}",
-        lambda answer, _: (answer.get("SecurityGroupRules") or [{}])[0].get(
-            "SecurityGroupRuleId", f"sgr-{uuid.uuid4().hex[:17]}"
-        ),
-        delete=(f"revoke_security_group_{direction}", lambda _, properties: prepare(properties)),
-        prepare=prepare,
-    )
-
-
-def flow_log(properties: Properties) -> Properties:
-    """Parameters of ``CreateFlowLogs``, which takes many resources, from the properties, which name one."""
-    resource = properties.pop("ResourceId")
-    properties.pop("Tags", None)
-    return {**properties, "ResourceIds": [resource]}
-
-
-# EventBridge
-
-
-def put_bus_statement(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Properties]:
-    """Add a statement to a bus's policy, or replace the one of that id."""
-    bus = (properties.get("EventBusName") or "default").rpartition("/")[2]
-    statement = properties.get("Statement") or {
-        "Effect": "Allow",
-        "Principal": properties.get("Principal"),
-        "Action": properties.get("Action"),
-        "Resource": f"arn:aws:events:{eventbridge.get_region()}:{eventbridge.get_account_id()}:event-bus/{bus}",
-        **({"Condition": properties["Condition"]} if "Condition" in properties else {}),
-    }
-    policy = eventbridge._event_bus_policies.get(bus) or {"Version": "2012-10-17", "Statement": []}
-    sid = properties["StatementId"]
-    others = [old for old in policy["Statement"] if old.get("Sid") != sid]
-    eventbridge._event_bus_policies[bus] = {**policy, "Statement": [*others, {**statement, "Sid": sid}]}
-    return f"{bus}|{sid}", {}
-
-
-def delete_bus_statement(physical_id: str, _properties: Properties) -> None:
-    """Take a statement out of a bus's policy."""
-    bus, _, sid = physical_id.partition("|")
-    policy = eventbridge._event_bus_policies.get(bus)
-    if policy:
-        policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Sid") != sid]
-
-
-# Route 53
-
-
-def record_sets(action: str) -> Any:
-    """Parameters of a change of all record sets of a group."""
-
-    def prepare(properties: Properties) -> Properties:
-        changes = [{"Action": action, "ResourceRecordSet": record_set(one)} for one in properties["RecordSets"]]
-        return {"HostedZoneId": properties["HostedZoneId"], "ChangeBatch": {"Changes": changes}}
-
-    return prepare
-
-
-def record_set(properties: Properties) -> Properties:
-    """A record set as the API writes it."""
-    values = [{"Value": value} for value in properties.get("ResourceRecords", [])]
-    return {**properties, **({"ResourceRecords": values} if values else {})}
-
-
-# VPC: MiniStack's type, which forgets an attribute
-
-
-def create_vpc(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
-    """MiniStack's VPC, with the attribute ``CidrBlock``."""
-    physical_id, attributes = provisioners._ec2_vpc_create(logical_id, properties, stack)
-    return physical_id, {**attributes, "CidrBlock": properties.get("CidrBlock")}
-
-
-# Lambda: MiniStack's type, which makes a function without code when the archive is not there
-
-
-def require_archive(properties: Properties) -> None:
-    """Check that a function's archive is in its bucket.
-
-    Raises:
-        ValueError: It is not.
-    """
-    code = properties.get("Code") or {}
-    if not code.get("S3Bucket"):
-        return
-    version = {"VersionId": code["S3ObjectVersion"]} if code.get("S3ObjectVersion") else {}
-    try:
-        client("s3").head_object(Bucket=code["S3Bucket"], Key=code["S3Key"], **version)
-    except ClientError as error:
-        place = f"{code['S3Bucket']}/{code['S3Key']}"
-        raise ValueError(
-            f"Error occurred while GetObject of {place}. S3 Error Code: {error.response['Error']['Code']}"
-        ) from error
-
-
-def create_function(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
-    """MiniStack's function, with an archive that exists."""
-    require_archive(properties)
-    found: tuple[str, Properties] = LAMBDA["create"](logical_id, properties, stack)
-    return found
-
-
-def update_function(physical_id: str, old: Properties, new: Properties, *more: str) -> tuple[str, Properties]:
-    """MiniStack's change of a function, with an archive that exists."""
-    require_archive(new)
-    found: tuple[str, Properties] = LAMBDA["update"](physical_id, old, new, *more)
-    return found
-
-
-LAMBDA = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
 
 TYPES: dict[str, Any] = {
     "AWS::Budgets::Budget": Type(
         "budgets",
         "create_budget",
         lambda _, parameters: parameters["Budget"]["BudgetName"],
-        prepare=lambda properties: {"AccountId": eventbridge.get_account_id(), **properties},
+        prepare=lambda properties: {"AccountId": get_account_id(), **properties},
         delete=(
             "delete_budget",
-            lambda name, _: {"AccountId": eventbridge.get_account_id(), "BudgetName": name},
+            lambda name, _: {"AccountId": get_account_id(), "BudgetName": name},
         ),
     ),
     "AWS::CloudWatch::CompositeAlarm": Type(
@@ -397,9 +197,3 @@ TYPES: dict[str, Any] = {
         idempotent=True,
     ),
 }
-
-
-def composite_alarm_arn(name: str) -> str:
-    """The ARN of a composite alarm."""
-    found = client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])
-    return str(found["CompositeAlarms"][0]["AlarmArn"])

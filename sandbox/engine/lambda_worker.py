@@ -55,7 +55,7 @@ def load(start: dict[str, Any]) -> Any:
     module = start["module"]
     try:
         return getattr(importlib.import_module(module), start["handler"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever the module does wrong, Lambda reports it
         traceback.print_exc()
         kind = "Runtime.ImportModuleError" if isinstance(error, ImportError) else type(error).__name__
         message = f"Unable to import module '{module}': {error}"

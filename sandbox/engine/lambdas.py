@@ -38,7 +38,7 @@ def detect_runtime(runtime: str) -> tuple[str, str]:
     """Run every Python runtime on this interpreter with our worker; other runtimes as before."""
     if runtime.startswith("python"):
         return sys.executable, WORKER
-    return _original["detect"](runtime)  # type: ignore[no-any-return]
+    return _original["detect"](runtime)
 
 
 def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
@@ -157,11 +157,13 @@ def retain(
                 "approximateInvokeCount": attempts,
             },
             "requestPayload": event,
-            "responseContext": {"statusCode": 200, "executedVersion": config.get("Version", "$LATEST")},
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": config.get("Version", "$LATEST"),
+                **({"functionError": "Unhandled"} if failed else {}),
+            },
             "responsePayload": result.get("body"),
         }
-        if failed:
-            envelope["responseContext"]["functionError"] = "Unhandled"
         send(config, destination, json.dumps(envelope), {})
     dead_letters = (config.get("DeadLetterConfig") or {}).get("TargetArn")
     if failed and dead_letters:

@@ -32,9 +32,9 @@ def replace(module: ModuleType | type, name: str, new: Callable[..., Any], sha25
     Raises:
         SourceChanged: The function is gone, or its source differs from the one we saw.
     """
-    old = getattr(module, name, None)
+    old: Callable[..., Any] | None = getattr(module, name, None)
     found = digest(old) if old is not None else "nothing"
-    if len(sha256_of_source) < MINIMUM_DIGITS or not found.startswith(sha256_of_source):
+    if old is None or len(sha256_of_source) < MINIMUM_DIGITS or not found.startswith(sha256_of_source):
         raise SourceChanged(
             f"{module.__name__}.{name} is not what this plug-in was written against: expected source "
             f"{sha256_of_source}, found {found[:16]} in ministack {version('ministack')} (pinned: {PINNED}). "
@@ -42,7 +42,7 @@ def replace(module: ModuleType | type, name: str, new: Callable[..., Any], sha25
             f"{new.__module__}, and write down its new digest."
         )
     setattr(module, name, new)
-    return old  # type: ignore[no-any-return]  # a function, or digest() had raised
+    return old
 
 
 MINIMUM_DIGITS = 12

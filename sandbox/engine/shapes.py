@@ -7,7 +7,7 @@ numbers as strings; botocore wants the model's names and types.
 import json
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 
 def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any:
@@ -20,21 +20,19 @@ def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any:
     """
     if shape is None:
         return value
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
-        members: dict[str, Shape] = shape.members
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members: dict[str, Shape] = dict(shape.members)
         names = {name.lower(): name for name in members}
-        return {
-            names.get(key.lower(), key): fit(part, members.get(names.get(key.lower(), key)), drop_unknown=drop_unknown)
-            for key, part in value.items()
-            if not drop_unknown or key.lower() in names
+        known: dict[str, str] = {
+            key: names.get(key.lower(), key) for key in value if not drop_unknown or key.lower() in names
         }
-    if kind == "list":
+        return {name: fit(value[key], members.get(name), drop_unknown=drop_unknown) for key, name in known.items()}
+    if isinstance(shape, ListShape):
         items = value if isinstance(value, list) else [value]
         return [fit(item, shape.member, drop_unknown=drop_unknown) for item in items]
-    if kind == "map" and isinstance(value, dict):
+    if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: fit(part, shape.value, drop_unknown=drop_unknown) for key, part in value.items()}
-    return scalar(value, kind)
+    return scalar(value, shape.type_name)
 
 
 def scalar(value: Any, kind: str | None) -> Any:

@@ -76,7 +76,7 @@ def run_execution(arn: str) -> None:
         run.end("FAILED", error=error.error, cause=error.cause)
     except Stopped:
         pass
-    except Exception as error:  # a defect must fail the execution, not leave it running
+    except Exception as error:  # noqa: BLE001  # a defect must fail the execution, not leave it running
         stepfunctions.logger.exception("execution %s", arn)
         run.end("FAILED", error="States.Runtime", cause=f"{type(error).__name__}: {error}")
     finally:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import uuid
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -37,7 +37,7 @@ def inline(state: dict[str, Any], processor: dict[str, Any], data: Json, run: Ru
         run.note("MapIterationSucceeded", inner, **details)
         return output
 
-    jobs = [lambda index=index, item=item: iterate(index, item) for index, item in enumerate(items)]
+    jobs = [partial(iterate, index, item) for index, item in enumerate(items)]
     results = stepfunctions_states.together(jobs, int(setting(state, "MaxConcurrency", data, context) or 0))
     run.note("MapStateSucceeded", context)
     return results
@@ -59,9 +59,7 @@ def distributed(state: dict[str, Any], processor: dict[str, Any], data: Json, ru
     label = state.get("Label") or uuid.uuid4().hex
     record = new_map_run(run, label, len(items), state)
     run.note("MapRunStarted", context, mapRunStartedEventDetails={"mapRunArn": record["mapRunArn"]})
-    jobs: list[Callable[[], Json]] = [
-        lambda item=item: run_child(processor, item, run, context, record) for item in items
-    ]
+    jobs = [partial(run_child, processor, item, run, context, record) for item in items]
     at_once = int(setting(state, "MaxConcurrency", data, context) or 0)
     outcomes = stepfunctions_states.together(jobs, min(at_once or MOST_CHILDREN, MOST_CHILDREN))
     failed = sum(1 for outcome in outcomes if outcome["Status"] != "SUCCEEDED")

@@ -167,23 +167,21 @@ def holds(rule: dict[str, Any], data: Json, context: dict[str, Any]) -> bool:
     if "Not" in rule:
         return not holds(rule["Not"], data, context)
     operator = next(key for key in rule if key not in NOT_RULES and key != "Variable")
-    expected = rule[operator]
     if operator == "IsPresent":
-        return is_present(rule["Variable"], data, context) == expected
-    value = find(rule["Variable"], data, context)
-    if operator == "StringMatches":
-        return isinstance(value, str) and fnmatch.fnmatchcase(value, glob(expected))
-    if operator.startswith("Is"):
-        return KINDS[operator[2:]](value) == expected
-    return compare(operator, value, expected, data, context)
+        return bool(is_present(rule["Variable"], data, context) == rule[operator])
+    return test(operator, find(rule["Variable"], data, context), rule[operator], data, context)
 
 
-def compare(operator: str, value: Json, expected: Json, data: Json, context: dict[str, Any]) -> bool:
-    """Compare values of one kind; of different kinds nothing holds.
+def test(operator: str, value: Json, expected: Json, data: Json, context: dict[str, Any]) -> bool:
+    """Apply an operator to a value that is there; values of different kinds do not compare.
 
     Raises:
         StatesError: There is no such operator.
     """
+    if operator == "StringMatches":
+        return isinstance(value, str) and fnmatch.fnmatchcase(value, glob(expected))
+    if operator.startswith("Is"):
+        return bool(KINDS[operator[2:]](value) == expected)
     parts = COMPARISON.fullmatch(operator)
     if parts is None:
         raise StatesError("States.Runtime", f"{operator} is no comparison")

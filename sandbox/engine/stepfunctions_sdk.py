@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from botocore.model import OperationModel, Shape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from ministack.services import stepfunctions
 
 from sandbox.engine.clients import Credentials, client
@@ -130,14 +130,12 @@ def java_name(name: str) -> str:
 
 def named(value: Json, shape: Shape | None) -> Json:
     """An answer with member names in Step Functions' spelling, times and streams as text; keys of maps stay."""
-    kind = shape.type_name if shape is not None else None
-    if kind == "structure" and isinstance(value, dict):
-        members: dict[str, Shape] = shape.members  # type: ignore[union-attr]
-        return {java_name(key): named(part, members.get(key)) for key, part in value.items()}
-    if kind == "list" and isinstance(value, list):
-        return [named(part, shape.member) for part in value]  # type: ignore[union-attr]
-    if kind == "map" and isinstance(value, dict):
-        return {key: named(part, shape.value) for key, part in value.items()}  # type: ignore[union-attr]
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        return {java_name(key): named(part, shape.members.get(key)) for key, part in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [named(part, shape.member) for part in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: named(part, shape.value) for key, part in value.items()}
     if hasattr(value, "isoformat"):
         return value.isoformat().replace("+00:00", "Z")
     if hasattr(value, "read"):

@@ -8,8 +8,9 @@ import contextvars
 import json
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ministack.services import stepfunctions
@@ -201,8 +202,7 @@ def parallel(state: dict[str, Any], data: Json, run: Run, context: Context) -> O
     def work() -> Outcome:
         given = arguments(state, data, context)
         run.note("ParallelStateStarted", context)
-        jobs = [lambda branch=branch: run_states(branch, given, run, dict(context)) for branch in state["Branches"]]
-        results = together(jobs)
+        results = together([partial(run_states, branch, given, run, dict(context)) for branch in state["Branches"]])
         run.note("ParallelStateSucceeded", context)
         return finish(state, data, results, context)
 
@@ -222,7 +222,7 @@ def map_over(state: dict[str, Any], data: Json, run: Run, context: Context) -> O
     return guarded(work, state, data, run, context)
 
 
-def together(jobs: list[Callable[[], Json]], at_once: int = 0) -> list[Json]:
+def together(jobs: Sequence[Callable[[], Json]], at_once: int = 0) -> list[Json]:
     """Run jobs on threads, at most so many at once, and return their results in order.
 
     Raises:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +70,9 @@ def parse(arn: str) -> Resource:
     return Resource(arn, found["service"], found["action"], found["pattern"] or "")
 
 
-def attempt(state: dict[str, Any], name: str, resource: Resource, parameters: Json, run: Run, context: Json) -> Json:
+def attempt(  # noqa: PLR0913, PLR0917
+    state: dict[str, Any], name: str, resource: Resource, parameters: Json, run: Run, context: Json
+) -> Json:
     """Perform a task once, within its timeout and between its heartbeats.
 
     Raises:
@@ -153,26 +156,35 @@ def read_answer(tried: Attempt, token: str | None) -> tuple[bool, Json]:
 def perform(resource: Resource, parameters: Json, run: Run, tried: Attempt) -> None:
     """Do what a resource does, on a thread of its own; result or error go into ``tried``."""
     try:
-        if resource.action == "function":
-            tried.result = invoke(resource.arn, parameters, run)["Payload"]
-        elif resource.service == "lambda":
-            tried.result = invoke(parameters["FunctionName"], parameters.get("Payload", {}), run)
-        elif resource.service == "states":
-            tried.result = start_nested(resource, parameters, run)
-        elif resource.service == "events":
-            tried.result = put_events(parameters, run)
-        elif resource.service in OPTIMIZED:
-            tried.result = call_optimized(resource.service, resource.action, parameters, run.role)
-        elif resource.service.startswith("aws-sdk:"):
-            tried.result = call_sdk(resource.service.partition(":")[2], resource.action, parameters, run.role)
-        else:
-            raise StatesError("States.Runtime", f"The embedded AWS has no integration {resource.arn}")
+        tried.result = do(resource, parameters, run)
     except StatesError as error:
         tried.error = error
     except Exception as error:  # noqa: BLE001  # a defect of the engine must fail the task, not hang it
         tried.error = StatesError("States.Runtime", f"{type(error).__name__}: {error}")
     tried.is_done = True
     tried.signal.set()
+
+
+def do(resource: Resource, parameters: Json, run: Run) -> Json:
+    """Call what a resource names.
+
+    Raises:
+        StatesError: It failed, or this engine has no such integration.
+    """
+    if resource.action == "function":
+        return invoke(resource.arn, parameters, run)["Payload"]
+    if resource.service in INTEGRATIONS:
+        return INTEGRATIONS[resource.service](resource, parameters, run)
+    if resource.service in OPTIMIZED:
+        return call_optimized(resource.service, resource.action, parameters, run.role)
+    if resource.service.startswith("aws-sdk:"):
+        return call_sdk(resource.service.partition(":")[2], resource.action, parameters, run.role)
+    raise StatesError("States.Runtime", f"The embedded AWS has no integration {resource.arn}")
+
+
+def invoke_function(_resource: Resource, parameters: Json, run: Run) -> Json:
+    """``lambda:invoke``."""
+    return invoke(parameters["FunctionName"], parameters.get("Payload", {}), run)
 
 
 def invoke(function: str, payload: Json, run: Run) -> Json:
@@ -215,7 +227,7 @@ def start_nested(resource: Resource, parameters: Json, run: Run) -> Json:
     return found
 
 
-def put_events(parameters: Json, run: Run) -> Json:
+def put_events(_resource: Resource, parameters: Json, run: Run) -> Json:
     """Publish events; one that is refused fails the task, and all name the execution among their resources.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
@@ -229,6 +241,13 @@ def put_events(parameters: Json, run: Run) -> Json:
     if answer.get("FailedEntryCount"):
         raise StatesError("EventBridge.FailedEntry", json.dumps(answer))
     return answer
+
+
+INTEGRATIONS: dict[str, Callable[[Resource, Json, Run], Json]] = {
+    "lambda": invoke_function,
+    "states": start_nested,
+    "events": put_events,
+}
 
 
 def mocked_answer(run: Run, name: str) -> Json:

@@ -521,7 +521,8 @@ def test_a_task_over_its_time_is_timed_out(engine, function):
     assert (run.status, run.error) == ("FAILED", "States.Timeout")
 
 
-def test_a_nested_start_under_a_used_name_fails_by_its_own_error(engine, aws):
+@pytest.mark.usefixtures("aws")
+def test_a_nested_start_under_a_used_name_fails_by_its_own_error(engine):
     inner = engine.create(only({"Type": "Pass"}))
     engine.result(engine.start(inner, name="once"))
     state = {
@@ -532,7 +533,8 @@ def test_a_nested_start_under_a_used_name_fails_by_its_own_error(engine, aws):
     assert engine.run(only(state), {}).error == "StepFunctions.ExecutionAlreadyExistsException"
 
 
-def test_a_nested_synchronous_execution_gives_its_output_as_json(engine, aws):
+@pytest.mark.usefixtures("aws")
+def test_a_nested_synchronous_execution_gives_its_output_as_json(engine):
     inner = engine.create(only({"Type": "Pass", "Result": {"level": 2}}))
     state = {
         "Type": "Task",
@@ -542,7 +544,8 @@ def test_a_nested_synchronous_execution_gives_its_output_as_json(engine, aws):
     assert engine.run(only({**state, "OutputPath": "$.Output"}), {}).output == {"level": 2}
 
 
-def test_a_nested_synchronous_execution_that_fails_is_task_failed(engine, aws):
+@pytest.mark.usefixtures("aws")
+def test_a_nested_synchronous_execution_that_fails_is_task_failed(engine):
     inner = engine.create({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Lost", "Cause": "gone"}}})
     state = {
         "Type": "Task",
@@ -596,7 +599,8 @@ def test_published_events_reach_their_rule_and_a_refused_one_fails_the_task(engi
     assert engine.run(only(state), {}).error == "EventBridge.FailedEntry"
 
 
-def test_a_distributed_map_runs_children_and_tolerates_some_failures(engine, aws):
+@pytest.mark.usefixtures("aws")
+def test_a_distributed_map_runs_children_and_tolerates_some_failures(engine):
     child = {
         "StartAt": "Check",
         "States": {

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import iam
+from ministack.services import iam, s3
 
 from sandbox.engine.rds.common import NOT_FOUND, Record, Refused
 
@@ -34,8 +34,12 @@ def check(role_arn: str, bucket: str, folder: str, source_arn: str) -> None:
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
     needed = [(action, f"arn:aws:s3:::{bucket}") for action in ON_BUCKET]
     needed += [(action, f"arn:aws:s3:::{bucket}/{folder}/x") for action in ON_OBJECTS]
+    bucket_policy = s3._bucket_policies.get(bucket)
     for action, resource in needed:
-        if iam_evaluator.evaluate(_context(role_arn, action, resource), policies).decision != "Allow":
+        context = _context(role_arn, action, resource)
+        context.service_context["s3:x-amz-server-side-encryption"] = "aws:kms"
+        denied = bucket_policy and iam_evaluator.evaluate_resource_policy(bucket_policy, context).decision == "Deny"
+        if denied or iam_evaluator.evaluate(context, policies).decision != "Allow":
             raise Refused(
                 "IamRoleMissingPermissions",
                 f"The IAM role {role_arn} isn't authorized to call {action} on the S3 bucket {bucket}. "

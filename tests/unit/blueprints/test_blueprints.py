@@ -118,6 +118,7 @@ def test_no_role_of_ours_can_delete_from_the_vault():
 def test_the_replication_role_reads_staging_and_writes_only_the_other_regions_vault():
     t = storage.blueprint(PRODUCTION, KeysOutputs.imported(PRODUCTION))
     policy = of_kind(t, "AWS::IAM::ManagedPolicy")["ReplicationRolePolicy"]["Properties"]["PolicyDocument"]
+    assert of_kind(t, "AWS::IAM::Role")["ReplicationRole"]["Condition"] == "IsPrimaryRegion"
     by_sid = {s["Sid"]: s for s in policy["Statement"]}
 
     assert "vault-eu-central-1" in str(by_sid["WriteReplicasToVault"]["Resource"])

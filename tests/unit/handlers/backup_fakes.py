@@ -4,6 +4,7 @@ A ``Fuse`` stands at every call to the outside. It can blow before the call (not
 and nobody learnt of it), which is all that crashes, time-outs and lost answers can do to a handler.
 """
 
+import contextlib
 import copy
 import itertools
 import json
@@ -215,7 +216,7 @@ class Rds:
         del self.snapshots[DBSnapshotIdentifier]
         self.deleted.append(DBSnapshotIdentifier)
 
-    def start_export_task(self, *, ExportTaskIdentifier, SourceArn, S3BucketName, S3Prefix, IamRoleArn, KmsKeyId):  # noqa: N803
+    def start_export_task(self, *, ExportTaskIdentifier, SourceArn, S3BucketName, S3Prefix, IamRoleArn, KmsKeyId):  # noqa: N803, PLR0913
         self._raise_planned("export")
         going = [t for t in self.tasks.values() if t["Status"] in ("STARTING", "IN_PROGRESS", "CANCELING")]
         if ExportTaskIdentifier in self.tasks or any(t["SourceArn"] == SourceArn for t in going):
@@ -292,7 +293,7 @@ class States:
             raise client_error("ExecutionDoesNotExist")
         return self.executions[executionArn]
 
-    def start_execution(self, *, stateMachineArn, name, input):  # noqa: A002, N803
+    def start_execution(self, *, stateMachineArn, name, input):  # noqa: A002, ARG002, N803
         if name in self.names:
             raise client_error("ExecutionAlreadyExists")
         self.names.add(name)
@@ -327,7 +328,7 @@ class S3:
         assert name == "list_objects_v2"
         return SimpleNamespace(paginate=self._pages)
 
-    def _pages(self, *, Bucket, Prefix):  # noqa: N803
+    def _pages(self, *, Bucket, Prefix):  # noqa: ARG002, N803
         yield {"Contents": [{"Key": key} for bucket, key in sorted(self.objects) if key.startswith(Prefix)]}
 
     def delete_objects(self, *, Bucket, Delete):  # noqa: N803
@@ -519,10 +520,9 @@ class World:
             executions[execution] = {"status": "ABORTED"}
             raise
         except MachineError as error:
-            if error.caught["Error"] != "AlreadyClaimed":
-                self.attempt(
-                    lambda: record_copy_failure.record(self.concluding(RECOVERY), point, execution, error.caught)
-                )
+            caught = error.caught
+            if caught["Error"] != "AlreadyClaimed":
+                self.attempt(lambda: record_copy_failure.record(self.concluding(RECOVERY), point, execution, caught))
         executions[execution] = {"status": "SUCCEEDED"}
 
     # ---- time --------------------------------------------------------------------------------------------------------
@@ -562,10 +562,8 @@ class World:
             self.copying = False
 
     def unless_crash(self, function, *args):
-        try:
+        with contextlib.suppress(Crash, HoldfastError, ClientError):  # Lambda and the queue try again later
             function(*args)
-        except (Crash, HoldfastError, ClientError):  # Lambda's or the queue's business; there is a next time
-            pass
 
     def settle(self, region, event):
         record = {"messageId": "1", "body": json.dumps(event)}

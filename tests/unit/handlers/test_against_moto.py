@@ -1,5 +1,7 @@
 """The handlers themselves against moto: botocore checks every parameter, DynamoDB every expression."""
 
+from contextlib import contextmanager
+
 import boto3
 import pytest
 from backup_fakes import NOON, PREFIX, PRIMARY, RECOVERY, States
@@ -12,6 +14,7 @@ from handlers import (
     conclude_copy,
     conclude_recovery_point,
     copy_snapshot,
+    described,
     export_snapshot,
     record_failure,
     record_taken,
@@ -101,6 +104,18 @@ class Aws:
         self.monkeypatch.setattr(runtime.Clients, "states", self.states[region])
         return module.handler(event, None)
 
+    @contextmanager
+    def naming_the_source(self, source):
+        """RDS says what a copy was copied from; moto 5.2 does not."""
+        described_snapshot = described.snapshot
+        with self.monkeypatch.context() as patch:
+            patch.setattr(
+                described,
+                "snapshot",
+                lambda *arguments: {**described_snapshot(*arguments), "SourceDBSnapshotIdentifier": source},
+            )
+            yield
+
     def wait(self, module, region=PRIMARY, **event):
         """Output of a task that waits for its token."""
         token = f"token-{module.__name__}-{len(self.states[region].answers)}"
@@ -136,7 +151,8 @@ def test_a_run_goes_from_selection_to_a_copy_in_the_recovery_region(aws):
     aws.states[RECOVERY].executions["copy-1"] = there
     assert aws.invoke(claim_copy, {"request": request, "execution": "copy-1"}, RECOVERY) == {"claimed": True}
     assert aws.wait(await_slot, RECOVERY, quota="copies", point=point) == {"slot": "copies"}
-    copied = aws.wait(copy_snapshot, RECOVERY, **request)
+    with aws.naming_the_source(snapshot["arn"]):
+        copied = aws.wait(copy_snapshot, RECOVERY, **request)
     assert copied["key"] == aws.keys[RECOVERY]
     vault = {"objects": 1, "bytes": 1, "locked_until": NOON, "problems": [], "problem_count": 0}
     outcome = aws.invoke(conclude_copy, {"point": point, "copy": copied, "vault": vault}, RECOVERY)

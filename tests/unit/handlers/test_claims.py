@@ -122,7 +122,13 @@ def test_the_key_may_be_given_by_its_alias():
 def test_a_run_that_takes_over_adopts_an_export_that_may_yet_succeed_and_renames_one_that_did_not():
     world = World()
     first = claim(world)
-    row = {"pk": "POINT#orders-20261006t1200z", "sk": "OPERATION#export", "state": "open", "attempt": 1, "region": PRIMARY}
+    row = {
+        "pk": "POINT#orders-20261006t1200z",
+        "sk": "OPERATION#export",
+        "state": "open",
+        "attempt": 1,
+        "region": PRIMARY,
+    }
     world.items[row["pk"], row["sk"]] = row
     world.states[PRIMARY].executions["run-1"] = {"status": "ABORTED"}
     assert claim(world, "run-2")["export_task"] == first["export_task"]

@@ -1,9 +1,9 @@
 """Whatever breaks, once and anywhere: a verified point or a reported failure, one live answer, nothing left behind."""
 
 import pytest
+from backup_fakes import PRIMARY, RECOVERY, Crash, Fuse, Killed, World, client_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from backup_fakes import PRIMARY, RECOVERY, Crash, Fuse, Killed, World, client_error
 
 
 def calls_of_a_whole_run(*, lossy=False):

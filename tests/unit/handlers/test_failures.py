@@ -196,7 +196,10 @@ def test_the_first_outcome_of_a_copy_stands(world):
 
 
 def settle(world, *bodies, region=PRIMARY):
-    records = [{"messageId": str(n), "body": body if isinstance(body, str) else json.dumps(body)} for n, body in enumerate(bodies)]
+    records = [
+        {"messageId": str(n), "body": body if isinstance(body, str) else json.dumps(body)}
+        for n, body in enumerate(bodies)
+    ]
     answer = settle_operation.settle_all(world.concluding(region), PREFIX, records)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
@@ -218,7 +221,11 @@ def test_an_event_that_lies_changes_nothing(world):
 
 
 def test_events_of_others_are_passed_over(world):
-    others = [snapshot_event("rds:orders-2026"), snapshot_event(f"{PREFIX}-stock-20261006t1200z"), {"detail-type": "x", "detail": {}}]
+    others = [
+        snapshot_event("rds:orders-2026"),
+        snapshot_event(f"{PREFIX}-stock-20261006t1200z"),
+        {"detail-type": "x", "detail": {}},
+    ]
     assert settle(world, *others) == []
 
 
@@ -332,7 +339,9 @@ def test_a_sweep_that_stumbles_over_one_row_goes_on_with_the_others(world):
 
 def test_a_copy_request_that_got_lost_is_started_by_the_recovery_regions_sweep_with_the_same_input(world):
     point, snapshot = taken(world)
-    row = world.following().arm("recovery-copy", point, "r1", snapshot["arn"], {"request": {"point": point, "snapshot": snapshot}})
+    row = world.following().arm(
+        "recovery-copy", point, "r1", snapshot["arn"], {"request": {"point": point, "snapshot": snapshot}}
+    )
     world.sweep(RECOVERY)
     assert world.states[RECOVERY].started == []
     world.time += sweep_operations.EVENT_DELAY

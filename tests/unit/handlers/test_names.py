@@ -52,14 +52,14 @@ def test_a_short_export_task_is_called_like_its_snapshot():
 
 @pytest.mark.parametrize("value", ["", "Orders", "-orders", "orders-", "or--ders", "1orders", "d" * 64, None, 7, "a b"])
 def test_what_rds_could_not_call_a_database_is_refused_with_a_cure(value):
-    with pytest.raises(InvalidRequest, match="database is .*: use the id of an RDS instance") as refused:
+    with pytest.raises(InvalidRequest, match=r"database is .*: use the id of an RDS instance") as refused:
         names.database_id(value)
     assert refused.value.field == "database"
 
 
 @pytest.mark.parametrize("value", ["", "noon", "2026-10-06", "2026-10-06T12:00:00", None, 12])
 def test_a_time_without_zone_is_refused_with_a_cure(value):
-    with pytest.raises(InvalidRequest, match="scheduled_at is .*: use ISO 8601 with a time zone"):
+    with pytest.raises(InvalidRequest, match=r"scheduled_at is .*: use ISO 8601 with a time zone"):
         names.moment(value)
 
 

@@ -50,7 +50,13 @@ def snapshot(**changes):
 
 
 def task(**changes):
-    return {"SourceArn": ARN, "S3Bucket": "staging", "KmsKeyId": KEY, "Status": "COMPLETE", "TaskStartTime": NOW} | changes
+    return {
+        "SourceArn": ARN,
+        "S3Bucket": "staging",
+        "KmsKeyId": KEY,
+        "Status": "COMPLETE",
+        "TaskStartTime": NOW,
+    } | changes
 
 
 def test_what_aws_does_not_know_has_not_begun():
@@ -154,7 +160,8 @@ def test_an_export_in_any_other_status_has_failed_and_names_cause_key_and_role(s
 
 
 @pytest.mark.parametrize(
-    "change", [{"SourceArn": "other"}, {"S3Bucket": "other"}, {"KmsKeyId": "key/2"}, {"TaskStartTime": NOW - timedelta(days=1)}]
+    "change",
+    [{"SourceArn": "other"}, {"S3Bucket": "other"}, {"KmsKeyId": "key/2"}, {"TaskStartTime": NOW - timedelta(days=1)}],
 )
 def test_an_export_of_the_same_name_that_is_not_ours_is_refused(change):
     assert outcome(EXPORT, task(**change), NOW).error == "ExportRefused"
@@ -163,7 +170,9 @@ def test_an_export_of_the_same_name_that_is_not_ours_is_refused(change):
 def test_the_recovery_regions_answer_counts_only_for_the_run_that_asked():
     asked = row("recovery-copy")
     assert isinstance(outcome(asked, {"attempt": 2, "state": "failed"}, NOW), Running)
-    assert outcome(asked, {"attempt": 1, "state": "succeeded", "facts": {"objects": 1}}, NOW) == Succeeded({"objects": 1})
+    assert outcome(asked, {"attempt": 1, "state": "succeeded", "facts": {"objects": 1}}, NOW) == Succeeded(
+        {"objects": 1}
+    )
     failed = {"attempt": 1, "state": "failed", "error": "CopyFailed", "cause": "why"}
     assert outcome(asked, failed, NOW) == Failed("CopyFailed", "why")
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 from making import PRIMARY, allow
@@ -94,8 +96,6 @@ def test_a_role_must_be_allowed_to_pass_a_role(aws, make):
 
 
 def test_a_machine_acts_with_its_roles_permissions(aws, make, name):
-    import json
-
     states = aws.client("stepfunctions")
     url, arn = make.queue()
     task = {

@@ -497,7 +497,8 @@ def test_every_type_of_our_stacks_deploys_in_both_regions(stack):
         assert outputs["Cidr"] == "10.0.0.0/16"
 
 
-def test_what_belongs_to_the_primary_region_is_only_there(aws, stack):
+@pytest.mark.usefixtures("stack")
+def test_what_belongs_to_the_primary_region_is_only_there(aws):
     def kinds(region):
         found = aws.client("cloudformation", region).describe_stack_resources(StackName="smoke")["StackResources"]
         return {one["LogicalResourceId"] for one in found}
@@ -505,7 +506,8 @@ def test_what_belongs_to_the_primary_region_is_only_there(aws, stack):
     assert kinds(PRIMARY) - kinds(RECOVERY) == {"Staging", "Ledger", "Health"}
 
 
-def test_a_definition_is_deployed_with_its_substitutions_and_runs(aws, stack):
+@pytest.mark.usefixtures("stack")
+def test_a_definition_is_deployed_with_its_substitutions_and_runs(aws):
     states = aws.client("stepfunctions")
     machine = f"arn:aws:states:{PRIMARY}:{aws.account}:stateMachine:smoke"
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
@@ -514,13 +516,15 @@ def test_a_definition_is_deployed_with_its_substitutions_and_runs(aws, stack):
     assert json.loads(found["output"]) == {"function": f"arn:aws:lambda:{PRIMARY}:{aws.account}:function:smoke"}
 
 
-def test_the_rules_of_security_groups_are_there(aws, stack):
+@pytest.mark.usefixtures("stack")
+def test_the_rules_of_security_groups_are_there(aws):
     groups = aws.client("ec2").describe_security_groups()["SecurityGroups"]
     databases = next(one for one in groups if one["Description"] == "databases")
     assert databases["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"]
 
 
-def test_the_ledger_is_in_both_regions(aws, stack):
+@pytest.mark.usefixtures("stack")
+def test_the_ledger_is_in_both_regions(aws):
     for region in (PRIMARY, RECOVERY):
         assert (
             aws.client("dynamodb", region).describe_table(TableName="smoke-ledger")["Table"]["TableStatus"] == "ACTIVE"

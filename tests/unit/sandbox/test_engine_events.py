@@ -43,7 +43,7 @@ def test_an_event_crosses_to_a_bus_of_another_region_and_keeps_its_origin(aws, m
     assert (event["detail"], event["region"]) == ({"point": 1}, PRIMARY)
 
 
-def test_a_forwarded_event_can_be_lost_by_a_fault(aws, make, name, rule, publish):
+def test_a_forwarded_event_can_be_lost_by_a_fault(aws, make, rule, publish):
     bus = f"arn:aws:events:{RECOVERY}:{aws.account}:event-bus/default"
     rule({"Arn": bus, "RoleArn": make.role("events", allow("events:PutEvents", bus))})
     url, arn = make.open_queue(RECOVERY)
@@ -111,9 +111,7 @@ def test_a_machine_starts_with_what_the_transformer_makes_of_the_event(aws, make
 
 
 @pytest.mark.parametrize("is_let_in", [True, False])
-def test_an_encrypted_queue_takes_events_only_if_its_key_lets_eventbridge_use_it(
-    aws, make, name, rule, publish, is_let_in
-):
+def test_an_encrypted_queue_takes_events_only_if_its_key_lets_eventbridge_use_it(aws, make, rule, publish, is_let_in):
     kms, sqs = aws.client("kms"), aws.client("sqs")
     root = {
         "Effect": "Allow",

@@ -4,10 +4,25 @@ import pytest
 from making import allow, eventually
 
 LAMBDA_SETS = {
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_LOG_STREAM_NAME",
-    "LAMBDA_TASK_ROOT", "LANG", "PATH", "TMPDIR", "TZ", "_LAMBDA_FUNCTION_ARN", "_LAMBDA_TIMEOUT", "LC_CTYPE",
-}  # fmt: skip
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_TASK_ROOT",
+    "LANG",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "_LAMBDA_FUNCTION_ARN",
+    "_LAMBDA_TIMEOUT",
+    "LC_CTYPE",
+}
 
 
 def test_a_function_sees_what_lambda_sets_and_its_own_variables_and_no_more(make):
@@ -20,7 +35,7 @@ def test_a_function_sees_what_lambda_sets_and_its_own_variables_and_no_more(make
     assert set(environment) <= LAMBDA_SETS | {"STAGE"}
 
 
-def test_a_function_acts_with_its_roles_permissions_and_no_others(aws, make):
+def test_a_function_acts_with_its_roles_permissions_and_no_others(make):
     source = """
         import boto3
         def handler(event, context):

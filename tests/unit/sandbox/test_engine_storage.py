@@ -20,7 +20,7 @@ def keys(aws, name):
 
 
 @pytest.fixture
-def buckets(aws, make, name, keys):
+def buckets(aws, make, name, keys):  # noqa: ARG001  # the buckets' keys must be there
     """A staging bucket that replicates to a locked vault in the other region; ``replica_key`` can name a wrong key."""
 
     def create(replica_key=f"arn:aws:kms:{RECOVERY}:{aws.account}:alias/{name}", *, statements=None):
@@ -180,7 +180,11 @@ def test_a_tls_only_policy_lets_roles_in(aws, make, name):
     s3.put_bucket_policy(
         Bucket=name, Policy=document({**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
     )
-    source = "import boto3\ndef handler(event, context): return boto3.client('s3').get_object(Bucket=event, Key='k')['ContentLength']"
+    source = """
+        import boto3
+        def handler(event, context):
+            return boto3.client("s3").get_object(Bucket=event, Key="k")["ContentLength"]
+        """
     assert make.invoke(make.function(source, make.role("lambda", allow("s3:GetObject"))), name) == (1, None)
 
 
@@ -188,7 +192,7 @@ def test_a_tls_only_policy_lets_roles_in(aws, make, name):
 
 
 @pytest.fixture
-def table(aws, name, keys):
+def table(aws, name, keys):  # noqa: ARG001  # the replicas' keys must be there
     replica = {
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": False,
