@@ -80,7 +80,8 @@ class Channel:
 def channel(t: Template, settings: Settings, keys: KeysOutputs, settle_timeout: timedelta) -> Channel:
     """Add the event bus, the queue that ``settle_operation`` reads, and the queue of undelivered events."""
     rules = Sender("events", arns.rules(settings))
-    undelivered = dead_letters(t, keys, "UndeliveredEvents", senders=[rules])
+    rules_and_bus = Sender("events", [*arns.rules(settings), arns.bus(settings)])
+    undelivered = dead_letters(t, keys, "UndeliveredEvents", senders=[rules_and_bus])
     bus = t.add_resource(
         events.EventBus(
             "Bus",

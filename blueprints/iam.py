@@ -26,12 +26,10 @@ from blueprints.suppressions import accept
 
 VERSION = "2012-10-17"
 
-# Whom a service must be acting for when it assumes a role or uses a key (confused deputy). The account is checked for
-# every service but S3 replication, whose pages name no such condition; the source's ARN where AWS documents its form.
+# For whom a service must be acting when it assumes a role (confused deputy): this account, and a source whose ARN has
+# the form that AWS documents.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
-SOURCES: Mapping[str, str | None] = {
-    # Lambda sends the account; the function's ARN is not documented for execution roles.
-    "lambda": None,
+SOURCES: Mapping[str, str] = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     "states": "states:{here}:stateMachine:*",
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
@@ -44,11 +42,10 @@ SOURCES: Mapping[str, str | None] = {
     "monitoring.rds": "rds:{here}:db:*",
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup.html
     "export.rds": "rds:{here}:*",
-    # Of RDS Proxy no form of the ARN is documented.
-    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-deputy-prevention.html
-    "rds": None,
 }
-UNCHECKED = ("s3",)
+# Their pages name no such condition for a role they assume, and one that they don't send would lock them out. Whoever
+# hands them a role needs iam:PassRole on it in this account anyway.
+UNCHECKED = ("lambda", "rds", "s3")
 
 
 class Unscoped(Statement):
@@ -134,10 +131,8 @@ def acting_for(service: str) -> list[ConditionElement]:
     if service in UNCHECKED:
         return []
     conditions: list[ConditionElement] = [StringEquals("aws:SourceAccount", AccountId)]
-    if pattern := SOURCES[service]:
-        name, _, resource = pattern.partition(":{here}:")
-        conditions.append(ArnLike("aws:SourceArn", arns.arn(name, resource)))
-    return conditions
+    name, _, resource = SOURCES[service].partition(":{here}:")
+    return [*conditions, ArnLike("aws:SourceArn", arns.arn(name, resource))]
 
 
 def service_principal(*services: str) -> Principal:

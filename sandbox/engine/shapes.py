@@ -24,7 +24,7 @@ def fit(value: Any, shape: Shape | None, *, drop_unknown: bool = False) -> Any:
         members: dict[str, Shape] = dict(shape.members)
         names = {name.lower(): name for name in members}
         known: dict[str, str] = {
-            key: names.get(key.lower(), key) for key in value if not drop_unknown or key.lower() in names
+            key: str(names.get(key.lower(), key)) for key in value if not drop_unknown or key.lower() in names
         }
         return {name: fit(value[key], members.get(name), drop_unknown=drop_unknown) for key, name in known.items()}
     if isinstance(shape, ListShape):
