@@ -19,6 +19,8 @@ from pathlib import Path
 from blueprints import artifacts
 from blueprints.artifacts import PackagingError
 
+__all__ = ["PackagingError", "package"]
+
 CACHE = artifacts.ROOT / ".sandbox" / "packages"
 CERTIFICATES = Path("handlers/certificates/rds.pem")
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold

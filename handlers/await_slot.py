@@ -38,5 +38,5 @@ def handler(event: Item, context: object) -> None:
     if quota not in capacity:
         raise InvalidRequest("quota", quota, "use exports or copies")
     clients = Clients()
-    slots = Slots(Ledger(clients.dynamodb, environment.ledger, region()), clients.states, now)
+    slots = Slots(Ledger(clients.dynamodb, environment.ledger, region()), clients, now)
     slots.wait(quota, capacity[quota], event["point"], event["token"])

@@ -39,7 +39,7 @@ class Following:
     def of(cls, clients: Clients, table: str, region: str, clock: Callable[[], datetime]) -> Following:
         """The operations that the ledger *table* holds for *region*."""
         ledger = Ledger(clients.dynamodb, table, region)
-        return cls(ledger, Slots(ledger, clients.states, clock), clients, clock)
+        return cls(ledger, Slots(ledger, clients, clock), clients, clock)
 
     def arm(self, kind: Kind, point: Mapping[str, Any], token: str, resource: str, expected: Item) -> Item:
         """The operation's row, which from now on has *token*; call this **before** asking AWS for *resource*.

@@ -15,7 +15,7 @@ from handlers.ledger import Item, Ledger
 from handlers.machines import answer
 
 if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
+    from handlers.runtime import Clients
 
 _TRIES = 8  # of a write that others race for
 
@@ -25,7 +25,7 @@ class Slots:
     """The leases of one region."""
 
     ledger: Ledger
-    states: SFNClient
+    clients: Clients
     clock: Callable[[], datetime]
 
     def wait(self, quota: str, capacity: int, point: Mapping[str, Any], token: str) -> None:
@@ -93,7 +93,7 @@ class Slots:
         return holders + [(row["point"], row["attempt"]) for row in rows if "token" in row]
 
     def _tell(self, quota: str, waiter: Item) -> None:
-        answer(self.states, waiter["token"], Succeeded({"slot": quota}))
+        answer(self.clients.states, waiter["token"], Succeeded({"slot": quota}))
         self.ledger.delete(waiter, seen={"token": waiter["token"]})
 
     def _hold(self, lease: Item, holders: Mapping[str, int]) -> bool:

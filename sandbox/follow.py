@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ WAITS_FOR: Mapping[str, str] = {
     "ConcludeCopy": "the ledger notes the copy's outcome",
     "RecordCopyFailure": "the failure is recorded and cleaned up after",
 }
-RUNNING = "RUNNING"
+RUNNING, ENDED = "RUNNING", "(ended)"
 POLL = 0.2  # seconds between two looks
 POLL_PER_DATABASE = 0.04  # seconds more for each database, to leave the engine its time
 START_TIMEOUT = 30  # seconds until the schedule's event must have started `fleet`
@@ -61,7 +62,7 @@ class Run:
 
     machine: str
     region: str
-    name: str
+    name: str  # of `backup`: the recovery point's id
     arn: str
     status: str
 
@@ -73,6 +74,8 @@ class Follower:
     engine: Engine
     settings: Settings
     progress: Progress
+    _shown: dict[str, str] = field(default_factory=dict)  # execution -> state last shown
+    _points: dict[str, str] = field(default_factory=dict)  # execution of `copy` -> recovery point
 
     def runs(self, machine: str) -> list[Run]:
         """All executions of *machine* (``fleet``, ``backup``, ``copy``)."""
@@ -85,6 +88,17 @@ class Follower:
             for found in page["executions"]
         ]
 
+    def copies_of(self, point: str) -> list[Run]:
+        """The `copy` runs for a recovery point; an event names its execution by chance, so their input tells."""
+        found = []
+        for run in self.runs("copy"):
+            if run.arn not in self._points:
+                request = json.loads(self.ending(run).get("input", "{}")).get("request", {})
+                self._points[run.arn] = str(request.get("point", {}).get("id"))
+            if self._points[run.arn] == point:
+                found.append(run)
+        return found
+
     def follow(self, expected: int, known: Iterable[str] = ()) -> list[Run]:
         """The *expected* backup runs that a schedule's event started, once all have ended, and `copy` with them.
 
@@ -95,12 +109,12 @@ class Follower:
         Raises:
             StoryFailed: `fleet` failed, or a run neither started nor ended in time.
         """
-        known, begun, shown = set(known), time.monotonic(), dict[str, Run]()
+        known, begun = set(known), time.monotonic()
         while True:
             backups = [run for run in self.runs("backup") if run.name not in known]
-            copies = [run for run in self.runs("copy") if run.name not in known]
+            copies = [run for point in backups for run in self.copies_of(point.name)]
             for run in (*backups, *copies):
-                self._show(run, shown)
+                self._show(run)
             if len(backups) >= expected and all(run.status != RUNNING for run in (*backups, *copies)):
                 return backups
             self._check_fleet(begun, len(backups), expected)
@@ -124,27 +138,20 @@ class Follower:
             )
             raise StoryFailed(f"{what} within {START_TIMEOUT} s; the engine's log is {self.engine.log}")
 
-    def _show(self, run: Run, shown: dict[str, Run]) -> None:
+    def _show(self, run: Run) -> None:
         """Tell the person where the run is, or how it ended, once."""
-        before = shown.get(run.arn)
-        if before and before.status != RUNNING:
+        before = self._shown.get(run.arn)
+        if before == ENDED:
             return
-        shown[run.arn] = run
-        if run.status == RUNNING:
-            state = self.state_of(run)
-            if state:
-                title = f"{run.machine} {run.name}: {state}"
-                known = self._state.get(run.arn)
-                if known and known != title:
-                    self.progress.end(run.arn)
-                self._state[run.arn] = title
-                self.progress.begin(run.arn, title, WAITS_FOR.get(state, ""))
-            return
-        self.progress.end(run.arn)
-        self.progress.say(f"{run.machine} {run.name}: {run.status.lower()}")
-
-    def __post_init__(self) -> None:
-        self._state: dict[str, str] = {}
+        who = f"{run.machine} of {run.name if run.machine == 'backup' else self._points[run.arn]}"
+        if run.status != RUNNING:
+            self._shown[run.arn] = ENDED
+            self.progress.end(run.arn)
+            self.progress.say(f"{who}: {run.status.lower()}")
+        elif (state := self.state_of(run)) and state != before:
+            self._shown[run.arn] = state
+            self.progress.end(run.arn)
+            self.progress.begin(run.arn, f"{who}: {state}", WAITS_FOR.get(state, ""))
 
     def state_of(self, run: Run) -> str | None:
         """The state that the run is in."""

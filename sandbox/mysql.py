@@ -11,6 +11,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -94,6 +95,7 @@ class Server:
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline and self.process.alive():
             with contextlib.suppress(pymysql.Error, OSError):
+                self._knock()  # pymysql leaks its socket when nobody is there
                 self.connect().close()
                 return
             time.sleep(0.02)
@@ -101,6 +103,12 @@ class Server:
         words = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
         self.stop(now=True)
         raise ServerFailed(f"the server in {self.directory} did not come up: {words}")
+
+    def _knock(self) -> None:
+        """Raise OSError while nobody listens."""
+        family = socket.AF_UNIX if self.socket else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.connect(str(self.socket) if self.socket else ("127.0.0.1", self.port))
 
     def connect(self, **options: Any) -> Connection[Any]:
         """A connection as root (options as for `pymysql.connect`), in autocommit mode."""

@@ -157,9 +157,8 @@ class Reporter:
             raise StoryFailed(f"backup {run.name} {run.status.lower()}: {ending.get('error', 'no error name')}: {why}")
         manifest = self.manifest(row["id"]) or {}
         steps = self.follower.steps(run)
-        for copy in self.follower.runs("copy"):
-            if copy.name == run.name:
-                steps += self.follower.steps(copy)
+        for copy in self.follower.copies_of(run.name):
+            steps += self.follower.steps(copy)
         taken = (ending.get("stopDate") or ending["startDate"]) - ending["startDate"]
         levels = row.get("levels", {})
         return PointReport(

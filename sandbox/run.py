@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -153,13 +154,26 @@ def directory(home: Path = HOME) -> Iterator[Path]:
             shutil.rmtree(own, ignore_errors=True)
 
 
-def remove_leftovers(home: Path) -> None:
-    """Remove the directories of runs that were killed, and archives that nobody will ask for again."""
-    for left in (home / "runs").iterdir():
-        with suppress(OSError), (left / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+def remove_leftovers(home: Path) -> threading.Thread:
+    """Remove the directories of runs that were killed, and archives that nobody will ask for again.
+
+    The databases of a run are some hundred megabytes, so a thread removes them while this run goes on.
+    """
+    dead = [run for run in (home / "runs").iterdir() if _is_dead(run)]
     for archive in (home / "packages").glob("handlers-*.zip"):
         with suppress(OSError):
             if time.time() - archive.stat().st_mtime > PACKAGES_KEPT:
                 archive.unlink()
+    remover = threading.Thread(target=lambda: [shutil.rmtree(each, ignore_errors=True) for each in dead], daemon=True)
+    remover.start()
+    return remover
+
+
+def _is_dead(run: Path) -> bool:
+    """Whether nobody holds the lock of a run's directory."""
+    try:
+        with (run / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -13,6 +13,7 @@ import threading
 MODULES = (
     "admin",
     "audit",
+    "resources",
     "lambdas",
     "events",
     "schedules",

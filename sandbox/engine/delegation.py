@@ -10,6 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import kms, s3, secretsmanager, sns, sqs
 
+from sandbox.engine.resources import of_rds
 from sandbox.engine.storage import SSE_KEY, region_of
 
 Parameters = dict[str, list[str]]
@@ -40,8 +41,15 @@ class Need:
 
 
 def needs(call: Call) -> list[Need]:
-    """Everything that a call needs beside its own action."""
-    return [need for rule in RULES.get(call.action, ()) for need in rule(call)]
+    """Everything that a call needs beside its own action on the first of its resources."""
+    more = [Need(call.action, resource, {}) for resource in further_resources(call)]
+    return more + [need for rule in RULES.get(call.action, ()) for need in rule(call)]
+
+
+def further_resources(call: Call) -> list[str]:
+    """The resources of a call after the first."""
+    service, _, action = call.action.partition(":")
+    return of_rds(action, call.parameters, get_region(), get_account_id())[1:] if service == "rds" else []
 
 
 def passes(parameter: str, service: str) -> Callable[[Call], Iterator[Need]]:

@@ -6,7 +6,7 @@ Deliveries stay inside the process, under the account and region of the rule.
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.arn import ArnParseError, parse_arn
@@ -15,7 +15,7 @@ from ministack.services import eventbridge, lambda_svc, sns, sqs, stepfunctions
 
 from sandbox.engine import faults
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import NotAllowed, require_role, require_service, require_service_key
+from sandbox.engine.permissions import NotAllowed, require_role, require_role_key, require_service, require_service_key
 
 SERVICE = "events.amazonaws.com"
 logger = logging.getLogger("holdfast.events")
@@ -31,19 +31,44 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event on its way to one target: the payload, and what the target needs to know about its origin."""
+    """One event on its way to one target.
+
+    Args:
+        target: The target, as the rule or the schedule has it.
+        source_arn: What policies see as ``aws:SourceArn``.
+        payload: What the target receives.
+        event: The event behind it; empty for a schedule.
+        is_transformed: Whether the payload is no longer the event itself.
+        principal: The service that delivers.
+    """
 
     target: dict[str, Any]
-    rule: dict[str, Any]
-    event: dict[str, Any]
+    source_arn: str
     payload: str
-    transformed: bool
+    event: dict[str, Any] = field(default_factory=dict)
+    is_transformed: bool = True
     principal: str = SERVICE
 
-    @property
-    def source_arn(self) -> str:
-        """The rule, or the schedule, that policies see as ``aws:SourceArn``."""
-        return str(self.rule.get("Arn", ""))
+    def require(self, action: str, resource: str, policy: object = None, key: str | None = None) -> None:
+        """Check that the delivery is permitted: to a rule by the target's own policy, to a schedule by its role.
+
+        Raises:
+            NotAllowed: It is not.
+        """
+        if self.principal == SERVICE:
+            require_service(SERVICE, policy, action, resource, self.source_arn)
+            require_service_key(SERVICE, key, self.source_arn)
+        else:
+            self.require_role(action, resource)
+            require_role_key(self.target.get("RoleArn"), self.principal, key, self.source_arn)
+
+    def require_role(self, action: str, resource: str) -> None:
+        """Check that the target's role permits the delivery.
+
+        Raises:
+            NotAllowed: It does not.
+        """
+        require_role(self.target.get("RoleArn"), self.principal, action, resource, self.source_arn)
 
 
 def emit(source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()) -> None:
@@ -71,7 +96,8 @@ def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str,
     view = view or eventbridge._pattern_event_view(event)
     payload = transform(target, rule, view)
     whole = json.dumps(view.event_with_detail())
-    delivery = Delivery(target, rule, event, payload if payload is not None else whole, payload is not None)
+    is_transformed = payload is not None
+    delivery = Delivery(target, rule.get("Arn", ""), payload if payload is not None else whole, event, is_transformed)
     try:
         deliver(delivery)
     except (NotAllowed, Undeliverable) as refusal:
@@ -118,7 +144,7 @@ def to_bus(delivery: Delivery, spec: Any) -> None:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html; MiniStack knew no other region.
     """
-    require_role(delivery.target.get("RoleArn"), SERVICE, "events:PutEvents", str(spec), delivery.source_arn)
+    delivery.require_role("events:PutEvents", str(spec))
     if spec.region != get_region() and faults.get("forward_events") == "drop":
         return
     name = spec.resource.partition("/")[2]
@@ -128,7 +154,7 @@ def to_bus(delivery: Delivery, spec: Any) -> None:
         return  # AWS refuses loops too: an event takes each rule once
     forwarded = {**delivery.event, "EventBusName": name, "_DispatchPath": [*came_by, rule_key]}
     forwarded.setdefault("Region", get_region())
-    if delivery.transformed:
+    if delivery.is_transformed:
         forwarded["Detail"] = delivery.payload
     with request_scope(spec.account_id, spec.region):
         if name == "default":
@@ -141,9 +167,7 @@ def to_bus(delivery: Delivery, spec: Any) -> None:
 
 def to_machine(delivery: Delivery, spec: Any) -> None:
     """Start an execution, as the target's role."""
-    require_role(
-        delivery.target.get("RoleArn"), delivery.principal, "states:StartExecution", str(spec), delivery.source_arn
-    )
+    delivery.require_role("states:StartExecution", str(spec))
     if stepfunctions._resolve_state_machine_arn(str(spec)) is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     status, _, body = stepfunctions._start_execution({"stateMachineArn": str(spec), "input": delivery.payload})
@@ -160,13 +184,7 @@ def to_queue(delivery: Delivery, spec: Any) -> None:
     if queue is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     attributes = queue["attributes"]
-    if delivery.principal == SERVICE:
-        require_service(SERVICE, attributes.get("Policy"), "sqs:SendMessage", str(spec), delivery.source_arn)
-        require_service_key(SERVICE, attributes.get("KmsMasterKeyId"), delivery.source_arn)
-    else:
-        require_role(
-            delivery.target.get("RoleArn"), delivery.principal, "sqs:SendMessage", str(spec), delivery.source_arn
-        )
+    delivery.require("sqs:SendMessage", str(spec), attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
     eventbridge._dispatch_to_sqs(spec, delivery.payload, delivery.target.get("SqsParameters") or {})
 
 
@@ -175,12 +193,7 @@ def to_lambda(delivery: Delivery, spec: Any) -> None:
     function, config, _ = lambda_svc._get_func_record_for_ref(str(spec))
     if not function or not config:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
-    if delivery.principal == SERVICE:
-        require_service(SERVICE, function["policy"], "lambda:InvokeFunction", str(spec), delivery.source_arn)
-    else:
-        require_role(
-            delivery.target.get("RoleArn"), delivery.principal, "lambda:InvokeFunction", str(spec), delivery.source_arn
-        )
+    delivery.require("lambda:InvokeFunction", str(spec), function["policy"])
     lambda_svc.invoke_async_with_retry(
         lambda_svc._execution_record_for_config(function, config), json.loads(delivery.payload)
     )
@@ -192,11 +205,7 @@ def to_topic(delivery: Delivery, spec: Any) -> None:
     if topic is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     attributes = topic.get("attributes", {})
-    if delivery.principal == SERVICE:
-        require_service(SERVICE, attributes.get("Policy"), "sns:Publish", str(spec), delivery.source_arn)
-        require_service_key(SERVICE, attributes.get("KmsMasterKeyId"), delivery.source_arn)
-    else:
-        require_role(delivery.target.get("RoleArn"), delivery.principal, "sns:Publish", str(spec), delivery.source_arn)
+    delivery.require("sns:Publish", str(spec), attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
     eventbridge._dispatch_to_sns(str(spec), delivery.payload)
 
 
@@ -216,23 +225,21 @@ def to_dead_letters(delivery: Delivery, body: str, code: str, message: str) -> N
         return
     queue = sqs._queue_by_arn(arn)
     if queue is None:
-        logger.error("rule %s: its dead-letter queue %s does not exist either", delivery.rule.get("Name"), arn)
+        logger.error("%s: its dead-letter queue %s does not exist either", delivery.source_arn, arn)
         return
+    attributes = queue["attributes"]
     try:
-        require_service(
-            delivery.principal, queue["attributes"].get("Policy"), "sqs:SendMessage", arn, delivery.source_arn
-        )
-        require_service_key(delivery.principal, queue["attributes"].get("KmsMasterKeyId"), delivery.source_arn)
+        delivery.require("sqs:SendMessage", arn, attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
     except NotAllowed as refusal:
-        logger.error("rule %s: dead letter lost: %s", delivery.rule.get("Name"), refusal)  # noqa: TRY400
+        logger.error("%s: dead letter lost: %s", delivery.source_arn, refusal)  # noqa: TRY400
         return
     eventbridge._dispatch_to_sqs(parse_arn(arn), body)
-    attributes = {
+    about = {
         "ERROR_CODE": code,
         "ERROR_MESSAGE": message,
         "RULE_ARN": delivery.source_arn,
         "TARGET_ARN": delivery.target.get("Arn", ""),
     }
     queue["messages"][-1]["message_attributes"] = {
-        name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        name: {"DataType": "String", "StringValue": value} for name, value in about.items()
     }

@@ -54,9 +54,7 @@ def require_role(role_arn: str | None, service: str, action: str, resource: str,
     role = iam._roles.get(name)
     if role is None:
         raise NotAllowed(f"{service} needs a role that exists for {action}, not {role_arn!r}")
-    trust = role.get("AssumeRolePolicyDocument")
-    if not _service_may(service, trust, "sts:AssumeRole", "*", source_arn):
-        raise NotAllowed(f"{role_arn} does not trust {service}")
+    require_trust(str(role_arn), service, source_arn)
     session = f"arn:aws:sts::{get_account_id()}:assumed-role/{name}/{service}"
     context = _context(session, "AssumedRole", get_account_id(), action, resource)
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
@@ -87,6 +85,29 @@ def require_service_key(service: str, key: str | None, source_arn: str) -> None:
         raise NotAllowed(f"the key {key} does not exist")
     require_service(service, record.get("Policy"), "kms:GenerateDataKey", record["Arn"], source_arn)
     require_service(service, record.get("Policy"), "kms:Decrypt", record["Arn"], source_arn)
+
+
+def require_role_key(role_arn: str | None, service: str, key: str | None, source_arn: str) -> None:
+    """Check that the role may use the key that encrypts a queue or topic.
+
+    Raises:
+        NotAllowed: It may not, and permissions are enforced.
+    """
+    record = kms._resolve_key(key) if key else None
+    if record is not None:
+        require_role(role_arn, service, "kms:GenerateDataKey", record["Arn"], source_arn)
+        require_role(role_arn, service, "kms:Decrypt", record["Arn"], source_arn)
+
+
+def require_trust(role_arn: str, service: str, source_arn: str) -> None:
+    """Check that the role lets ``service`` assume it for ``source_arn``.
+
+    Raises:
+        NotAllowed: It does not, and permissions are enforced.
+    """
+    role = iam._roles.get(role_arn.rsplit("/", 1)[-1]) or {}
+    if app.AUTH and not _service_may(service, role.get("AssumeRolePolicyDocument"), "sts:AssumeRole", "*", source_arn):
+        raise NotAllowed(f"{role_arn} does not trust {service} for {source_arn}")
 
 
 def _service_may(service: str, policy: object, action: str, resource: str, source_arn: str) -> bool:

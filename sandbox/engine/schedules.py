@@ -48,7 +48,7 @@ def fire(schedule: dict[str, Any], at: str) -> str:
     """
     target = schedule["Target"]
     payload = substitute(target.get("Input") or "{}", schedule["Arn"], at)
-    delivery = events.Delivery(target, schedule, {}, payload, transformed=True, principal=SERVICE)
+    delivery = events.Delivery(target, group_arn(schedule["Arn"]), payload, principal=SERVICE)
     try:
         universal = UNIVERSAL.fullmatch(target["Arn"])
         if universal:
@@ -62,6 +62,14 @@ def fire(schedule: dict[str, Any], at: str) -> str:
         events.logger.warning("schedule %s: not delivered: %s", schedule["Name"], refusal)
         events.to_dead_letters(delivery, payload, code, str(refusal))
     return payload
+
+
+def group_arn(arn: str) -> str:
+    """The ARN of a schedule's group, the narrowest that a role's trust policy can name.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    return arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
 
 
 def substitute(text: str, arn: str, at: str) -> str:

@@ -9,7 +9,7 @@ from ministack.services import stepfunctions
 
 from sandbox.engine import stepfunctions_paths
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import session_of
+from sandbox.engine.permissions import NotAllowed, require_trust, session_of
 from sandbox.engine.stepfunctions_definitions import problems
 from sandbox.engine.stepfunctions_runs import MAX_PAYLOAD, Run, Stopped
 from sandbox.engine.stepfunctions_states import run_states
@@ -17,6 +17,7 @@ from sandbox.engine.stepfunctions_states import run_states
 Data = dict[str, Any]
 Response = Any
 
+SERVICE = "states.amazonaws.com"
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 
 _original: dict[str, Any] = {}
@@ -54,6 +55,11 @@ def run_execution(arn: str) -> None:
         _original["run"](arn)
         return
     run = Run(record, machine, session_of(machine["roleArn"], "states"))
+    try:
+        require_trust(machine["roleArn"], SERVICE, machine["stateMachineArn"])
+    except NotAllowed as refusal:
+        run.end("FAILED", error="States.Permissions", cause=str(refusal))
+        return
     _runs[arn] = run
     if "TimeoutSeconds" in definition:
         run.expire_after(definition["TimeoutSeconds"])

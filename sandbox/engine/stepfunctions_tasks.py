@@ -13,6 +13,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import stepfunctions
 
 from sandbox.engine.clients import client
+from sandbox.engine.resources import remember_token
 from sandbox.engine.stepfunctions_runs import Run, now, real_seconds
 from sandbox.engine.stepfunctions_sdk import OPTIMIZED, call_optimized, call_sdk
 
@@ -86,6 +87,7 @@ def attempt(  # noqa: PLR0913, PLR0917
     tried = Attempt()
     token = context["Task"]["Token"] if resource.waits else None
     if token:
+        remember_token(token, run.machine["stateMachineArn"])
         stepfunctions._task_tokens[token] = {"event": tried.signal, "result": None, "error": None, "heartbeat": None}
     work = threading.Thread(
         target=contextvars.copy_context().run, args=(perform, resource, parameters, run, tried), daemon=True

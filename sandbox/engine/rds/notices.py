@@ -17,7 +17,7 @@ from sandbox.engine import clients, events, faults
 from sandbox.engine.rds import subscriptions
 from sandbox.engine.rds.common import Record, background, now, operation_seconds
 
-LATE = 3.0  # seconds, or five times as long as an operation takes: after everybody has looked
+LATE = 1.0  # seconds, or five times as long as an operation takes: after everybody has looked
 
 
 def of_snapshot(snapshot: Record, event: str, category: str, message: str) -> None:

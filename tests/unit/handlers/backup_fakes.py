@@ -53,9 +53,13 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Counts the calls to the outside and blows at the *at*-th (one or several), before or after it."""
+    """Counts the calls to the outside and blows at the *at*-th (one or several), before or after it.
 
-    def __init__(self, at=None, *, after=False, error=Crash):
+    With *meanwhile*, nothing blows: somebody else does that at this very moment, undisturbed.
+    """
+
+    def __init__(self, at=None, *, after=False, error=Crash, meanwhile=None):
+        self.meanwhile = meanwhile
         self.at, self.after, self.error = at if isinstance(at, set) else {at}, after, error
         self.calls = 0
         self.blown = False
@@ -64,13 +68,20 @@ class Fuse:
         self.calls += 1
         mine = self.calls in self.at
         if mine and not self.after:
-            self.blown = True
-            raise self.error(f"before call {self.calls}: {function.__name__}")
+            self._blow(f"before call {self.calls}: {function.__name__}")
         answer = function(*args, **kwargs)
         if mine:
-            self.blown = True
-            raise self.error(f"after call {self.calls}: {function.__name__}")
+            self.at = self.at - {self.calls}
+            if self.after:
+                self._blow(f"after call {self.calls}: {function.__name__}")
         return answer
+
+    def _blow(self, where):
+        self.blown = True
+        if self.meanwhile is None:
+            raise self.error(where)
+        self.at, meanwhile = set(), self.meanwhile
+        meanwhile()
 
 
 class Fused:
@@ -394,7 +405,7 @@ class World:
     def following(self, region=PRIMARY):
         ledger = MemoryLedger(region, self.items, self.fuse)
         clients = self.clients(region)
-        return Following(ledger, Slots(ledger, clients.states, self.clock), clients, self.clock)
+        return Following(ledger, Slots(ledger, clients, self.clock), clients, self.clock)
 
     def concluding(self, region=PRIMARY):
         return Concluding(self.following(region), PREFIX)

@@ -75,6 +75,25 @@ def test_a_failure_after_the_verdict_does_not_undo_it(world):
     assert failed(world) == []
 
 
+def test_a_failure_after_a_partial_verdict_takes_nothing_away(world):
+    world.lossy, world.whole = False, False
+    assert world.backup()["status"] == "partial"
+    record(world, "States.Timeout", "", execution=world.point()["execution"])
+    world.rest()
+    assert world.point()["status"] == "partial"
+    world.assert_at_rest()
+
+
+def test_a_failed_run_gives_its_slot_and_its_place_in_the_queue_back_at_once(world):
+    point = claim(world)
+    slots = world.following().slots
+    slots.wait("exports", 1, point, "s1")
+    slots.wait("exports", 1, {**point, "urgency": "2026-10-08T00:00:00Z"}, "s2")
+    assert slots.parties("exports") != []
+    record(world)
+    assert slots.parties("exports") == []
+
+
 def test_a_time_out_names_what_still_runs_and_cancels_it(world):
     point, snapshot = taken(world)
     export(world, "e1", point, snapshot)
@@ -317,6 +336,18 @@ def test_the_slot_of_a_dead_run_is_freed_and_goes_to_who_waits(world):
     world.sweep()
     assert world.states[PRIMARY].answers["s2"] == {"slot": "exports"}
     assert slots.parties("exports") == [(waiting["id"], 1)]
+
+
+def test_a_waiter_whose_queueing_died_half_way_is_told_by_the_sweep(world):
+    point = claim(world)
+    world.states[PRIMARY].waiting |= {"s1"}
+    slots = world.following().slots
+    slots._ensure("exports", 1)
+    waiter = {"pk": f"LEASE#{PRIMARY}#exports", "sk": f"WAITER#x#{POINT}", "point": POINT, "attempt": 1, "urgency": "x"}
+    world.ledger().put({**waiter, "token": "s1"}, seen=None)
+    world.sweep()
+    assert world.states[PRIMARY].answers["s1"] == {"slot": "exports"}
+    assert slots.parties("exports") == [(point["id"], 1)]
 
 
 def test_a_sweep_that_stumbles_over_one_row_goes_on_with_the_others(world):

@@ -15,7 +15,7 @@ from backup_fakes import (
 )
 from test_claims import claim
 
-from handlers import copy_snapshot, export_snapshot, take_snapshot
+from handlers import copy_snapshot, export_snapshot, request_copy, take_snapshot
 from handlers.core.errors import (
     AlreadyClaimed,
     CopyRefused,
@@ -162,6 +162,24 @@ def test_what_rds_says_to_an_export_has_a_name_of_ours(world, code, error):
     if error is PermissionMissing:
         assert ROLE in str(raised.value)
         assert BACKUPS_KEY[PRIMARY] in str(raised.value)
+
+
+def test_an_export_that_exists_is_adopted_and_answered_at_once(world):
+    point, snapshot = taken(world)
+    export(world, "e1", point, snapshot)
+    world.rds[PRIMARY].finish()
+    export(world, "e2", point, snapshot)
+    assert world.states[PRIMARY].answers["e2"]["task"] == point["export_task"]
+    assert "e1" not in world.states[PRIMARY].answers
+
+
+def test_a_copy_that_the_recovery_region_has_concluded_is_answered_at_once(world):
+    point, snapshot = taken(world)
+    world.concluding(RECOVERY).conclude_copy(point["id"], 1, {"state": "succeeded", "facts": {"objects": 1}})
+    world.states[PRIMARY].waiting.add("r1")
+    event = {"point": point, "snapshot": snapshot, "check": {"manifest": "m"}, "token": "r1"}
+    request_copy.request(world.following(), request_copy.Environment("", PREFIX), event)
+    assert world.states[PRIMARY].answers["r1"] == {"objects": 1}
 
 
 def test_an_export_of_the_same_snapshot_under_another_name_is_waited_for(world):

@@ -36,12 +36,12 @@ class Maker:
         url = sqs.create_queue(QueueName=f"q{uuid.uuid4().hex[:12]}", Attributes=attributes)["QueueUrl"]
         return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def open_queue(self, region: str = PRIMARY, service: str = "events") -> tuple[str, str]:
-        """A queue to which a service may send."""
+    def open_queue(self, region: str = PRIMARY) -> tuple[str, str]:
+        """A queue to which EventBridge may send."""
         url, arn = self.queue(region)
         statement = {
             "Effect": "Allow",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": arn,
         }

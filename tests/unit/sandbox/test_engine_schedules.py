@@ -41,8 +41,8 @@ def test_a_fired_schedule_starts_its_machine_with_the_time_it_was_due(aws, name,
 
 
 def test_a_schedule_whose_role_may_not_start_the_machine_leaves_a_dead_letter(aws, make, name, schedule):
-    url, arn = make.open_queue(service="scheduler")
-    schedule(Input="{}", DeadLetterConfig={"Arn": arn})
+    url, arn = make.queue()
+    schedule(allow("sqs:SendMessage", arn), Input="{}", DeadLetterConfig={"Arn": arn})
     aws.fire_schedule(name)
     assert make.receive(url)["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "AccessDeniedException"
 

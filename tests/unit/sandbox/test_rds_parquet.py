@@ -58,7 +58,7 @@ def plain(value: object, kind: str) -> object:
     if kind == "char":
         return value.encode()
     if kind == "decimal":
-        return str(value) if len(value.as_tuple().digits) > 38 or value.as_tuple().exponent == -30 else value
+        return format(value, "f") if value.as_tuple().exponent == -30 else value  # DECIMAL(65, 30) has no Parquet type
     return Decimal(value) if kind == "bigint unsigned" else value
 
 
