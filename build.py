@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from blueprints.settings import Settings
 
 OUTPUTS = Path(__file__).resolve().parent / "outputs"
-MEMORY = OUTPUTS.parent / ".cache" / "build.json"
 
 
 def _keys(s: Settings) -> Template:
@@ -51,12 +50,8 @@ def _database(s: Settings) -> Template | None:
 def _backup(s: Settings) -> Template:
     from blueprints import backup, outputs
 
-    return backup.blueprint(
-        s,
-        outputs.KeysOutputs.imported(s),
-        outputs.NetworkOutputs.imported(s),
-        outputs.StorageOutputs.imported(s),
-    )
+    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s), outputs.StorageOutputs.imported(s)
+    return backup.blueprint(s, *inputs)
 
 
 # In the order they must be deployed. A stack's modules are imported only when it is built.
@@ -71,9 +66,7 @@ STACKS: dict[str, Callable[[Settings], Template | None]] = {
 
 def templates(settings: Settings) -> dict[str, Template]:
     """Every stack of one deployment, in the order they must be deployed."""
-    emit.defer("cfn_flip")
-    built = {stack: blueprint(settings) for stack, blueprint in STACKS.items()}
-    return {stack: template for stack, template in built.items() if template}
+    return {stack: template for stack, blueprint in STACKS.items() if (template := blueprint(settings))}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -90,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
         elif args.check:
             done = emit.check(OUTPUTS, STACKS, request)
         else:
-            done = emit.emit(OUTPUTS, STACKS, request, Memory(MEMORY, OUTPUTS))
+            done = emit.emit(OUTPUTS, STACKS, request, Memory(OUTPUTS.parent / ".cache" / "build.json", OUTPUTS))
     except (SettingsError, PackagingError) as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2

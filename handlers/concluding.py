@@ -54,8 +54,7 @@ class Concluding:
                 "database": row["database"],
                 "status": row["status"],
                 "level": row.get("level"),
-                "problems": row["problem_count"],
-                **({"error": row["error"], "cause": row["cause"]} if row["status"] == points.FAILED else {}),
+                **_more(row),
             },
         )
         seen = {"attempt": row["attempt"], "status": row["status"]}
@@ -152,3 +151,9 @@ class Concluding:
                     clean(self.following, operation)
             except Final as error:  # the failure is reported; the sweep goes on trying, and says so each time
                 log("could not clean up", level="ERROR", resource=operation["resource"], error=str(error))
+
+
+def _more(row: Item) -> dict[str, Any]:
+    """What only a failure has, or all but a failure; ``docs/events/`` has the schemas."""
+    names = ("error", "cause") if row["status"] == points.FAILED else ()
+    return {name: row[name] for name in names} or {"problems": row["problem_count"]}

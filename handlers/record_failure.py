@@ -48,7 +48,6 @@ def record(concluding: Concluding, event: Item) -> Item:
             "database": str(event["database"]),
             "status": points.FAILED,
             "level": row and row.get("level"),
-            "problems": 0,
             "error": error,
             "cause": cause,
         }

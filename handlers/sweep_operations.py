@@ -129,14 +129,10 @@ def _start_copy(concluding: Concluding, environment: Environment, row: Item | No
 
 
 def _publish_lost(concluding: Concluding, row: Item, since: str) -> None:
-    detail = {
-        "recovery_point": row["point"],
-        "kind": row["kind"],
-        "resource": row["resource"],
-        "region": concluding.following.ledger.region,
-        "since": since,
-    }
+    late = concluding.following.clock() - datetime.fromisoformat(since)
+    detail = {"recovery_point": row["point"], "operation": row["kind"], "seconds": int(late.total_seconds())}
     publish(concluding.following.clients.events, concluding.bus, "Lost Event Found", detail)
+    log("lost event found", level="WARNING", resource=row["resource"], **detail)
 
 
 # ---- leases ----------------------------------------------------------------------------------------------------------

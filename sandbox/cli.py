@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from blueprints.packaging import PackagingError
 from blueprints.request import Request
 from blueprints.validation import SettingsError
-from sandbox import dump, mysql, run, server
+from sandbox import dump, mysql_processes, run, server
 from sandbox.errors import InputRefused, LocalRunError, Stopped
 from sandbox.progress import Progress
 from sandbox.report import Report
@@ -37,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     try:
         return _run(arguments)
-    except (SettingsError, mysql.ServerMissing) as error:
+    except (SettingsError, mysql_processes.ServerMissing) as error:
         return _fail(error, InputRefused.exit_code)
-    except (server.EngineError, PackagingError, mysql.ServerFailed) as error:
+    except (server.EngineError, PackagingError, mysql_processes.ServerFailed) as error:
         return _fail(error, LocalRunError.exit_code)
     except LocalRunError as error:
         return _fail(error, error.exit_code)

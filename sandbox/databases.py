@@ -17,7 +17,7 @@ from pymysql.connections import Connection
 
 from handlers.core.names import PROTECT_TAG
 from sandbox import dump, seed
-from sandbox.errors import DeploymentFailed
+from sandbox.errors import LAST_LOG, DeploymentFailed
 
 if TYPE_CHECKING:
     from blueprints.settings import Settings
@@ -131,7 +131,7 @@ class Databases:
         while (instance := self._describe(name))["DBInstanceStatus"] != "available":
             if instance["DBInstanceStatus"] == "failed" or time.monotonic() > deadline:
                 status = instance["DBInstanceStatus"]
-                raise DeploymentFailed(f"database {name} is {status}; the engine's log says why: {self.engine.log}")
+                raise DeploymentFailed(f"database {name} is {status}; the engine's log says why: {LAST_LOG}")
             time.sleep(POLL)
         secrets = self.engine.client("secretsmanager", self.settings.primary_region)
         secret = json.loads(

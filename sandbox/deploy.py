@@ -124,7 +124,7 @@ def _make_buckets(deployment: Deployment) -> None:
 
 
 def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
-    """Create one stack and wait until it is complete; its template goes by the artifact bucket, since a call holds 50 KiB.
+    """Create one stack and wait until it is complete; its template goes by the bucket, a call holds 50 KiB.
 
     Raises:
         DeploymentFailed: It did not become complete.

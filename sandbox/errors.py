@@ -10,6 +10,10 @@ LocalRunError
 
 from __future__ import annotations
 
+from pathlib import Path
+
+LAST_LOG = Path(__file__).resolve().parent.parent / ".sandbox" / "engine.log"  # of the latest run that has ended
+
 
 class LocalRunError(Exception):
     """The local run ends; the message is one line for the person who started it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import StoryFailed
+from sandbox.errors import LAST_LOG, StoryFailed
 from sandbox.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ WAITS_FOR: Mapping[str, str] = {
     "ConcludeCopy": "the ledger notes the copy's outcome",
     "RecordCopyFailure": "the failure is recorded and cleaned up after",
 }
+MACHINES = ("fleet", "backup", "copy")
 RUNNING, ENDED = "RUNNING", "(ended)"
 POLL = 0.2  # seconds between two looks
 POLL_PER_DATABASE = 0.04  # seconds more for each database, to leave the engine its time
 START_TIMEOUT = 30  # seconds until the schedule's event must have started `fleet`
-COPY_TIMEOUT = 30  # seconds that `copy` may still run when `backup` has ended
 RUN_TIMEOUT = 600  # seconds for the whole run
 
 
@@ -69,16 +69,20 @@ class Run:
 
 @dataclass
 class Follower:
-    """Looks at the executions of one deployment and shows what it sees."""
+    """Looks at the executions of one deployment that begin after it was made, and shows what it sees."""
 
     engine: Engine
     settings: Settings
     progress: Progress
     _shown: dict[str, str] = field(default_factory=dict)  # execution -> state last shown
     _points: dict[str, str] = field(default_factory=dict)  # execution of `copy` -> recovery point
+    _older: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._older = frozenset(run.arn for machine in MACHINES for run in self.runs(machine))
 
     def runs(self, machine: str) -> list[Run]:
-        """All executions of *machine* (``fleet``, ``backup``, ``copy``)."""
+        """The executions of *machine* (``fleet``, ``backup``, ``copy``)."""
         region = self.settings.recovery_region if machine == "copy" else self.settings.primary_region
         arn = f"arn:aws:states:{region}:{self.engine.account}:stateMachine:{self.settings.name(machine)}"
         pages = self._client(region).get_paginator("list_executions").paginate(stateMachineArn=arn)
@@ -86,6 +90,7 @@ class Follower:
             Run(machine, region, found["name"], found["executionArn"], found["status"])
             for page in pages
             for found in page["executions"]
+            if found["executionArn"] not in self._older
         ]
 
     def copies_of(self, point: str) -> list[Run]:
@@ -99,19 +104,15 @@ class Follower:
                 found.append(run)
         return found
 
-    def follow(self, expected: int, known: Iterable[str] = ()) -> list[Run]:
+    def follow(self, expected: int) -> list[Run]:
         """The *expected* backup runs that a schedule's event started, once all have ended, and `copy` with them.
-
-        Args:
-            expected: How many protected databases there are.
-            known: Names of earlier runs, which don't count.
 
         Raises:
             StoryFailed: `fleet` failed, or a run neither started nor ended in time.
         """
-        known, begun = set(known), time.monotonic()
+        begun = time.monotonic()
         while True:
-            backups = [run for run in self.runs("backup") if run.name not in known]
+            backups = self.runs("backup")
             copies = [run for point in backups for run in self.copies_of(point.name)]
             for run in (*backups, *copies):
                 self._show(run)
@@ -136,7 +137,7 @@ class Follower:
                 if fleets
                 else "the schedule's event started no run"
             )
-            raise StoryFailed(f"{what} within {START_TIMEOUT} s; the engine's log is {self.engine.log}")
+            raise StoryFailed(f"{what} within {START_TIMEOUT} s; the engine's log is {LAST_LOG}")
 
     def _show(self, run: Run) -> None:
         """Tell the person where the run is, or how it ended, once."""

@@ -113,7 +113,7 @@ def _point_text(point: PointReport) -> str:
 
 def _table_lines(tables: Sequence[Table]) -> list[str]:
     total = Table(
-        f"{len(tables)} tables",
+        f"{len(tables)} table{'s' if len(tables) > 1 else ''}",
         *(sum(getattr(table, field) for table in tables) for field in ("rows", "objects", "bytes")),
     )
     width = max(len(table.name) for table in (*tables, total))

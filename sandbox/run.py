@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blueprints.request import Request
-from sandbox import databases, deploy, mysql
+from sandbox import databases, deploy, mysql_processes
 from sandbox.databases import Databases, Login
-from sandbox.errors import InputRefused
+from sandbox.errors import LAST_LOG, InputRefused
 from sandbox.follow import Follower, Step
 from sandbox.progress import Progress
 from sandbox.report import Report, Reporter
@@ -27,7 +27,7 @@ from sandbox.server import Engine
 if TYPE_CHECKING:
     from blueprints.settings import Settings
 
-HOME = Path(__file__).resolve().parent.parent / ".sandbox"
+HOME = LAST_LOG.parent
 PACKAGES_KEPT = 24 * 3600  # seconds; each run's archive has the certificate authority of that run
 
 
@@ -79,16 +79,20 @@ class Story:
         Raises:
             StoryFailed: There is no verdict to report.
         """
-        follower = Follower(self.engine, self.settings, self.progress)
-        known = [run.name for run in follower.runs("backup")]
         with self.timed("backup"):
-            self.progress.say("the schedule's event goes to fleet")
-            when = at or datetime.now(UTC)
-            self.engine.fire_schedule(self.settings.name("fleet"), self.settings.primary_region, when)
-            runs = follower.follow(len(self.logins), known)
+            follower = self.send(at)
+            runs = follower.follow(len(self.logins))
         reporter = Reporter(self.engine, self.settings, follower)
         points = [reporter.of(run) for run in sorted(runs, key=lambda run: run.name)]
         return Report(points, tuple(self.steps), round(sum(step.seconds for step in self.steps), 3))
+
+    def send(self, at: datetime | None = None) -> Follower:
+        """Send the schedule's event as if its time *at* had come; the follower knows which runs are older."""
+        follower = Follower(self.engine, self.settings, self.progress)
+        self.progress.say("the schedule's event goes to fleet")
+        name, region = self.settings.name("fleet"), self.settings.primary_region
+        self.engine.fire_schedule(name, region, at or datetime.now(UTC))
+        return follower
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -111,7 +115,7 @@ def story(request: Request, progress: Progress, port: int | None = None) -> Iter
         begun = time.monotonic()
         outputs = deploy.emitted(request, own / "outputs")
         (settings,) = request.deployments()
-        mysql.find()
+        mysql_processes.find()
         built = Step("build", round(time.monotonic() - begun, 3))
         begun = time.monotonic()
         with progress.step("embedded AWS"):
@@ -126,6 +130,8 @@ def story(request: Request, progress: Progress, port: int | None = None) -> Iter
             )
         finally:
             engine.stop()
+            with suppress(OSError):
+                shutil.copyfile(engine.log, LAST_LOG)
 
 
 @contextmanager
@@ -164,9 +170,14 @@ def remove_leftovers(home: Path) -> threading.Thread:
         with suppress(OSError):
             if time.time() - archive.stat().st_mtime > PACKAGES_KEPT:
                 archive.unlink()
-    remover = threading.Thread(target=lambda: [shutil.rmtree(each, ignore_errors=True) for each in dead], daemon=True)
+    remover = threading.Thread(target=_remove, args=(dead,), daemon=True)
     remover.start()
     return remover
+
+
+def _remove(directories: Iterable[Path]) -> None:
+    for each in directories:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _is_dead(run: Path) -> bool:

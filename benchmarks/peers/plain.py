@@ -10,7 +10,7 @@ import workflows
 from blueprints import backup, database, keys, network, outputs, storage
 from blueprints.settings import PRODUCTION as SETTINGS
 
-workflows._LOADER = yaml.SafeLoader  # noqa: SLF001 (what safe_load takes)
+workflows.SafeLoader = yaml.SafeLoader  # what safe_load takes
 folder = Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
 keys_outputs = outputs.KeysOutputs.imported(SETTINGS)

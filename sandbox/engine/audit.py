@@ -16,12 +16,13 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.core.responses import get_region
 from ministack.core.router import detect_service, extract_access_key_id
-from ministack.services import iam, kms, sts
+from ministack.services import iam, sts
 
 from sandbox.engine import faults
 from sandbox.engine.delegation import Call, Need, needs
+from sandbox.engine.keys import conditions
 from sandbox.engine.patching import replace
 
 Response = tuple[int, dict[str, str], Any]
@@ -142,17 +143,12 @@ def check(key: str, action: str, service: str, region: str, resource: str, keys:
 def condition_keys(action: str, resource: str) -> dict[str, Any]:
     """Keys that AWS sets on a role's own call and that our policies name.
 
-    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases: the
-    aliases of the key itself.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: a principal that is a
-    role is no service, and did not come through one.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html: a principal that is a role
+    is no service, and did not come through one.
     """
     keys: dict[str, Any] = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
-    if action.startswith("kms:"):
-        with request_scope(get_account_id(), (resource.split(":") + [""] * 4)[3] or get_region()):
-            keys["kms:ResourceAliases"] = [
-                arn.rpartition(":")[2] for arn, key in kms._aliases.items() if resource.endswith(f":key/{key}")
-            ]
+    if action.startswith("kms:") and ":key/" in resource:
+        keys |= conditions(resource)
     return keys
 
 

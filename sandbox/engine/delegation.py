@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import kms, s3, secretsmanager, sns, sqs
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import s3, secretsmanager, sns, sqs
 
+from sandbox.engine.keys import arn_of, conditions
 from sandbox.engine.resources import of_rds
-from sandbox.engine.storage import SSE_KEY, region_of
+from sandbox.engine.storage import SSE_KEY, region_of, s3_conditions
 
 Parameters = dict[str, list[str]]
 
@@ -69,9 +70,9 @@ def grants(parameter: str) -> Callable[[Call], Iterator[Need]]:
     """
 
     def rule(call: Call) -> Iterator[Need]:
-        arn = key_arn(call.parameter(parameter), get_region())
+        arn = arn_of(call.parameter(parameter), get_region())
         if arn:
-            keys = {"kms:ViaService": f"rds.{get_region()}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+            keys = {**conditions(arn, "rds"), "kms:GrantIsForAWSResource": "true"}
             yield Need("kms:CreateGrant", arn, keys)
             yield Need("kms:DescribeKey", arn, keys)
 
@@ -89,16 +90,16 @@ def reads_object(call: Call) -> Iterator[Need]:
     record = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(name) or {}
     key = record.get("preserved_headers", {}).get(SSE_KEY)
     if key:
-        yield via("s3", "kms:Decrypt", key, region_of(bucket))
+        yield Need("kms:Decrypt", key, s3_conditions(key, bucket, name))
 
 
 def writes_object(call: Call) -> Iterator[Need]:
     """The key under which an object is written, named or the bucket's."""
-    bucket = call.resource.rpartition(":")[2].partition("/")[0]
+    bucket, _, name = call.resource.rpartition(":")[2].partition("/")
     named = call.headers.get(SSE_KEY) or s3._bucket_default_sse_headers(bucket).get(SSE_KEY)
-    arn = key_arn(named or "", region_of(bucket))
+    arn = arn_of(named or "", region_of(bucket))
     if arn:
-        yield via("s3", "kms:GenerateDataKey", arn, region_of(bucket))
+        yield Need("kms:GenerateDataKey", arn, s3_conditions(arn, bucket, name))
 
 
 def uses_queue(*actions: str) -> Callable[[Call], Iterator[Need]]:
@@ -109,9 +110,9 @@ def uses_queue(*actions: str) -> Callable[[Call], Iterator[Need]]:
 
     def rule(call: Call) -> Iterator[Need]:
         queue = sqs._queue_by_arn(call.resource) or {"attributes": {}}
-        arn = key_arn(queue["attributes"].get("KmsMasterKeyId", ""), get_region())
+        arn = arn_of(queue["attributes"].get("KmsMasterKeyId", ""), get_region())
         for action in actions if arn else ():
-            yield via("sqs", action, str(arn), get_region())
+            yield Need(action, str(arn), conditions(str(arn), "sqs", call.resource))
 
     return rule
 
@@ -119,32 +120,18 @@ def uses_queue(*actions: str) -> Callable[[Call], Iterator[Need]]:
 def publishes(call: Call) -> Iterator[Need]:
     """The key of a topic (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html)."""
     topic = sns._topic_by_arn_any_scope(call.resource) or {}
-    arn = key_arn(topic.get("attributes", {}).get("KmsMasterKeyId", ""), get_region())
+    arn = arn_of(topic.get("attributes", {}).get("KmsMasterKeyId", ""), get_region())
     for action in ("kms:GenerateDataKey", "kms:Decrypt") if arn else ():
-        yield via("sns", action, str(arn), get_region())
+        yield Need(action, str(arn), conditions(str(arn), "sns", call.resource))
 
 
 def reads_secret(call: Call) -> Iterator[Need]:
     """The key of a secret (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html)."""
     for secret in secretsmanager._secrets.values():
         if secret.get("ARN") == call.resource:
-            arn = key_arn(secret.get("KmsKeyId") or "", get_region())
+            arn = arn_of(secret.get("KmsKeyId") or "", get_region())
             if arn:
-                yield via("secretsmanager", "kms:Decrypt", arn, get_region())
-
-
-def via(service: str, action: str, key: str, region: str) -> Need:
-    """The use of a key through a service."""
-    return Need(action, key, {"kms:ViaService": f"{service}.{region}.amazonaws.com"})
-
-
-def key_arn(key: str, region: str) -> str | None:
-    """The ARN of a customer-managed key, None of an AWS-managed or unknown one."""
-    if not key or key.startswith("alias/aws/"):
-        return None
-    with request_scope(get_account_id(), region):
-        record = kms._resolve_key(key)
-        return str(record["Arn"]) if record else None
+                yield Need("kms:Decrypt", arn, conditions(arn, "secretsmanager", call.resource))
 
 
 RULES: dict[str, tuple[Callable[[Call], Iterator[Need]], ...]] = {

@@ -15,7 +15,14 @@ from ministack.services import eventbridge, lambda_svc, sns, sqs, stepfunctions
 
 from sandbox.engine import faults
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import NotAllowed, require_role, require_role_key, require_service, require_service_key
+from sandbox.engine.permissions import (
+    EncryptedResource,
+    NotAllowed,
+    require_role,
+    require_role_key,
+    require_service,
+    require_service_key,
+)
 
 SERVICE = "events.amazonaws.com"
 logger = logging.getLogger("holdfast.events")
@@ -49,18 +56,18 @@ class Delivery:
     is_transformed: bool = True
     principal: str = SERVICE
 
-    def require(self, action: str, resource: str, policy: object = None, key: str | None = None) -> None:
+    def require(self, action: str, target: EncryptedResource, policy: object) -> None:
         """Check that the delivery is permitted: to a rule by the target's own policy, to a schedule by its role.
 
         Raises:
             NotAllowed: It is not.
         """
         if self.principal == SERVICE:
-            require_service(SERVICE, policy, action, resource, self.source_arn)
-            require_service_key(SERVICE, key, self.source_arn)
+            require_service(SERVICE, policy, action, target.arn, self.source_arn)
+            require_service_key(SERVICE, target, self.source_arn)
         else:
-            self.require_role(action, resource)
-            require_role_key(self.target.get("RoleArn"), self.principal, key, self.source_arn)
+            self.require_role(action, target.arn)
+            require_role_key(self.target.get("RoleArn"), self.principal, target, self.source_arn)
 
     def require_role(self, action: str, resource: str) -> None:
         """Check that the target's role permits the delivery.
@@ -184,7 +191,8 @@ def to_queue(delivery: Delivery, spec: Any) -> None:
     if queue is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     attributes = queue["attributes"]
-    delivery.require("sqs:SendMessage", str(spec), attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
+    target = EncryptedResource("sqs", str(spec), attributes.get("KmsMasterKeyId"))
+    delivery.require("sqs:SendMessage", target, attributes.get("Policy"))
     eventbridge._dispatch_to_sqs(spec, delivery.payload, delivery.target.get("SqsParameters") or {})
 
 
@@ -193,7 +201,7 @@ def to_lambda(delivery: Delivery, spec: Any) -> None:
     function, config, _ = lambda_svc._get_func_record_for_ref(str(spec))
     if not function or not config:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
-    delivery.require("lambda:InvokeFunction", str(spec), function["policy"])
+    delivery.require("lambda:InvokeFunction", EncryptedResource("lambda", str(spec), None), function["policy"])
     lambda_svc.invoke_async_with_retry(
         lambda_svc._execution_record_for_config(function, config), json.loads(delivery.payload)
     )
@@ -205,7 +213,8 @@ def to_topic(delivery: Delivery, spec: Any) -> None:
     if topic is None:
         raise Undeliverable("NO_RESOURCE", f"{spec} does not exist")
     attributes = topic.get("attributes", {})
-    delivery.require("sns:Publish", str(spec), attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
+    target = EncryptedResource("sns", str(spec), attributes.get("KmsMasterKeyId"))
+    delivery.require("sns:Publish", target, attributes.get("Policy"))
     eventbridge._dispatch_to_sns(str(spec), delivery.payload)
 
 
@@ -229,7 +238,8 @@ def to_dead_letters(delivery: Delivery, body: str, code: str, message: str) -> N
         return
     attributes = queue["attributes"]
     try:
-        delivery.require("sqs:SendMessage", arn, attributes.get("Policy"), attributes.get("KmsMasterKeyId"))
+        target = EncryptedResource("sqs", arn, attributes.get("KmsMasterKeyId"))
+        delivery.require("sqs:SendMessage", target, attributes.get("Policy"))
     except NotAllowed as refusal:
         logger.error("%s: dead letter lost: %s", delivery.source_arn, refusal)  # noqa: TRY400
         return

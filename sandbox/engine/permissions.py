@@ -5,6 +5,7 @@ so they ask here. Without enforcement (``AUTH=false``) everything is allowed, as
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from ministack import app
@@ -13,6 +14,9 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, kms, sts
 
 from sandbox.engine.clients import Credentials
+from sandbox.engine.keys import arn_of, conditions
+
+KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")  # what it takes to put a message into an encrypted queue or topic
 
 
 class NotAllowed(Exception):
@@ -42,7 +46,14 @@ def session_of(role_arn: str, session_name: str) -> Credentials | None:
     return credentials
 
 
-def require_role(role_arn: str | None, service: str, action: str, resource: str, source_arn: str = "") -> None:
+def require_role(  # noqa: PLR0913, PLR0917
+    role_arn: str | None,
+    service: str,
+    action: str,
+    resource: str,
+    source_arn: str = "",
+    keys: dict[str, Any] | None = None,
+) -> None:
     """Check that ``service``, for ``source_arn``, can assume the role, and the role may do ``action`` on ``resource``.
 
     Raises:
@@ -57,46 +68,72 @@ def require_role(role_arn: str | None, service: str, action: str, resource: str,
     require_trust(str(role_arn), service, source_arn)
     session = f"arn:aws:sts::{get_account_id()}:assumed-role/{name}/{service}"
     context = _context(session, "AssumedRole", get_account_id(), action, resource)
+    context.service_context = lowered(keys or {})
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
     if iam_evaluator.evaluate(context, policies).decision != "Allow":
         raise NotAllowed(f"{role_arn} may not perform {action} on {resource}")
 
 
-def require_service(service: str, policy: object, action: str, resource: str, source_arn: str) -> None:
+def require_service(  # noqa: PLR0913, PLR0917
+    service: str,
+    policy: object,
+    action: str,
+    resource: str,
+    source_arn: str,
+    keys: dict[str, Any] | None = None,
+) -> None:
     """Check that a resource's own policy lets ``service`` do ``action`` on behalf of ``source_arn``.
 
     Raises:
         NotAllowed: It does not, and permissions are enforced.
     """
-    if app.AUTH and not _service_may(service, policy, action, resource, source_arn):
+    if app.AUTH and not _service_may(service, policy, action, resource, source_arn, keys):
         raise NotAllowed(f"the policy of {resource} does not let {service} perform {action} for {source_arn}")
 
 
-def require_service_key(service: str, key: str | None, source_arn: str) -> None:
-    """Check that the policy of the key that encrypts a queue or topic lets ``service`` use it.
+@dataclass(frozen=True)
+class EncryptedResource:
+    """A queue or a topic, and the key that encrypts what is in it."""
+
+    service: str
+    arn: str
+    key: str | None
+
+    def key_arn(self) -> str | None:
+        """The ARN of its customer-managed key, None when it has none.
+
+        Raises:
+            NotAllowed: An AWS-managed or unknown key, which no service of AWS may use.
+        """
+        if not app.AUTH or not self.key:
+            return None
+        arn = arn_of(self.key, get_region())
+        if arn is None:
+            raise NotAllowed(f"the key {self.key} of {self.arn} is AWS-managed or does not exist")
+        return arn
+
+
+def require_service_key(service: str, target: EncryptedResource, source_arn: str) -> None:
+    """Check that the policy of the target's key lets ``service`` use it.
 
     Raises:
         NotAllowed: It does not, and permissions are enforced.
     """
-    if not app.AUTH or not key:
-        return
-    record = kms._resolve_key(key)
-    if record is None:
-        raise NotAllowed(f"the key {key} does not exist")
-    require_service(service, record.get("Policy"), "kms:GenerateDataKey", record["Arn"], source_arn)
-    require_service(service, record.get("Policy"), "kms:Decrypt", record["Arn"], source_arn)
+    if arn := target.key_arn():
+        policy = (kms._resolve_key(arn) or {}).get("Policy")
+        for action in KEY_ACTIONS:
+            require_service(service, policy, action, arn, source_arn, conditions(arn, target.service, target.arn))
 
 
-def require_role_key(role_arn: str | None, service: str, key: str | None, source_arn: str) -> None:
-    """Check that the role may use the key that encrypts a queue or topic.
+def require_role_key(role_arn: str | None, service: str, target: EncryptedResource, source_arn: str) -> None:
+    """Check that the role may use the target's key.
 
     Raises:
         NotAllowed: It may not, and permissions are enforced.
     """
-    record = kms._resolve_key(key) if key else None
-    if record is not None:
-        require_role(role_arn, service, "kms:GenerateDataKey", record["Arn"], source_arn)
-        require_role(role_arn, service, "kms:Decrypt", record["Arn"], source_arn)
+    if arn := target.key_arn():
+        for action in KEY_ACTIONS:
+            require_role(role_arn, service, action, arn, source_arn, conditions(arn, target.service, target.arn))
 
 
 def require_trust(role_arn: str, service: str, source_arn: str) -> None:
@@ -106,19 +143,35 @@ def require_trust(role_arn: str, service: str, source_arn: str) -> None:
         NotAllowed: It does not, and permissions are enforced.
     """
     role = iam._roles.get(role_arn.rsplit("/", 1)[-1]) or {}
-    if app.AUTH and not _service_may(service, role.get("AssumeRolePolicyDocument"), "sts:AssumeRole", "*", source_arn):
+    policy = role.get("AssumeRolePolicyDocument")
+    if app.AUTH and not _service_may(service, policy, "sts:AssumeRole", "*", source_arn, {}):
         raise NotAllowed(f"{role_arn} does not trust {service} for {source_arn}")
 
 
-def _service_may(service: str, policy: object, action: str, resource: str, source_arn: str) -> bool:
+def _service_may(  # noqa: PLR0913, PLR0917
+    service: str,
+    policy: object,
+    action: str,
+    resource: str,
+    source_arn: str,
+    keys: dict[str, Any] | None = None,
+) -> bool:
     context = _context("*", "Service", "", action, resource)
-    context.service_context = {
-        "aws:sourceaccount": get_account_id(),
-        "aws:principalisawsservice": "true",
-        "aws:principalservicename": service,
-        **({"aws:sourcearn": source_arn} if source_arn else {}),
-    }
-    return iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
+    context.service_context = lowered(
+        {
+            "aws:SourceAccount": get_account_id(),
+            "aws:PrincipalIsAWSService": "true",
+            "aws:PrincipalServiceName": service,
+            **({"aws:SourceArn": source_arn} if source_arn else {}),
+            **(keys or {}),
+        }
+    )
+    return bool(iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow")
+
+
+def lowered(keys: dict[str, Any]) -> dict[str, Any]:
+    """Condition keys as the evaluator looks them up."""
+    return {name.lower(): value for name, value in keys.items()}
 
 
 def _context(principal: str, kind: str, account: str, action: str, resource: str) -> Any:

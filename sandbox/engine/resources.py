@@ -1,4 +1,4 @@
-"""The resources on which AWS checks a call, where MiniStack checks another or none; read by ``audit`` and ``delegation``.
+"""The resources on which AWS checks a call, where MiniStack checks another or none; for ``audit`` and ``delegation``.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html and list_awsstepfunctions.html
 """

@@ -13,6 +13,7 @@ from ministack.core.responses import get_account_id, request_scope
 from ministack.services import kms, s3
 
 from sandbox.engine import faults
+from sandbox.engine.keys import conditions
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import NotAllowed, require_role
 
@@ -86,6 +87,16 @@ def region_of(bucket: str) -> str:
     return str((s3._buckets.get(bucket) or {}).get("region") or HOME)
 
 
+def s3_conditions(key_arn: str, bucket: str, key: str) -> dict[str, Any]:
+    """The condition keys of the use of a KMS key for an object; with a bucket key the context is the bucket's.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+    """
+    settings = s3._bucket_encryption.get(bucket) or ""
+    resource = f"arn:aws:s3:::{bucket}" + ("" if "<BucketKeyEnabled>true" in str(settings) else f"/{key}")
+    return conditions(key_arn, "s3", resource, region_of(bucket))
+
+
 def replicate(bucket: str, key: str, source: dict[str, Any], data: object, tags: dict[str, str] | None = None) -> None:
     """Start to copy a new object if a rule asks for it; the object is PENDING until that is done.
 
@@ -148,12 +159,13 @@ def write_replica(  # noqa: PLR0913, PLR0917  # see copy_object
     replica["replication_status"] = "REPLICA"
     replica["storage_class"] = destination.get("StorageClass") or replica.get("storage_class")
     if replica["preserved_headers"].get(SSE) == "aws:kms":
-        require_role(role, SERVICE, "kms:Decrypt", replica["preserved_headers"][SSE_KEY])
+        own = replica["preserved_headers"][SSE_KEY]
+        require_role(role, SERVICE, "kms:Decrypt", own, keys=s3_conditions(own, bucket, key))
         wanted = destination["EncryptionConfiguration"]["ReplicaKmsKeyID"]
         arn = key_arn(wanted, region_of(name))
         if arn is None:
             raise LookupError(f"the replica's key {wanted} does not exist in {region_of(name)}")
-        require_role(role, SERVICE, "kms:Encrypt", arn)
+        require_role(role, SERVICE, "kms:Encrypt", arn, keys=s3_conditions(arn, name, key))
         replica["preserved_headers"][SSE_KEY] = arn
     with request_scope(get_account_id(), region_of(name)):
         objects = s3._buckets[name]["objects"]

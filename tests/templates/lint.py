@@ -64,9 +64,9 @@ def _cfn_lint(templates: list[Path]) -> Iterator[Finding]:
     groups: dict[tuple[str, str], list[Path]] = {}
     for path in templates:
         groups.setdefault(regions[path.parent.name], []).append(path)
-    command = [Path(sysconfig.get_path("scripts")) / "cfn-lint", "--format", "json"]
+    command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "cfn-lint", "--format", "json"]
     for both, paths in groups.items():
-        options = ["--append-rules", "cfn_lint_serverless.rules", "--regions", *both, "--", *paths]
+        options: list[str | Path] = ["--append-rules", "cfn_lint_serverless.rules", "--regions", *both, "--", *paths]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         found = json.loads(done.stdout or "[]")
         if done.returncode and not found:

@@ -34,11 +34,11 @@ def test_a_property_that_does_not_exist_is_found_by_both_linters_of_templates(ou
 
 
 def test_a_type_that_one_region_lacks_is_found(outputs, capsys, monkeypatch):
-    monkeypatch.setattr(type(SANDBOX), "regions", ("eu-west-1", "eu-isoe-west-1"))
+    monkeypatch.setattr(type(SANDBOX), "regions", ("eu-west-1", "ca-west-1"))
 
     code, out = run(outputs, "a.json", {"Resources": {"Bot": {"Type": "AWS::Lex::Bot"}}}, capsys)
 
-    assert (code, "does not exist in 'eu-isoe-west-1'" in out) == (1, True)
+    assert (code, "does not exist in 'ca-west-1'" in out) == (1, True)
 
 
 def test_a_machine_that_starts_nowhere_is_found(outputs, capsys):

@@ -147,6 +147,7 @@ def default_key() -> str:
 
 
 _key_lock = threading.Lock()
+admission = threading.Lock()  # whoever checks a quota and then takes a place holds it: requests come on many threads
 
 
 def operation_seconds() -> float:

@@ -14,6 +14,7 @@ from sandbox.engine.rds.common import (
     Parameters,
     Record,
     Refused,
+    admission,
     answering,
     arn,
     background,
@@ -39,17 +40,17 @@ def copy(parameters: Parameters) -> Answer:
         raise Refused(
             "InvalidDBSnapshotState", "Cannot copy the snapshot because it is not currently in the available state."
         )
-    snapshots.check_room(target)
     key = _key(source, value(parameters, "KmsKeyId"), across=origin != get_region())
-    if origin != get_region():
-        _check_lane()
     given = snapshots.tags_of(parameters)
-    made = _record(source, target, key, origin)
+    with admission:
+        snapshots.check_room(target)
+        if origin != get_region():
+            _check_lane()
+        made = rds._snapshots[target] = _record(source, target, key, origin)
     snapshots.set_tags(made, given or (_inherited(source) if true(parameters, "CopyTags") else []))
     made["_Data"] = snapshots.share_data(source, "snapshots")
     if value(parameters, "OptionGroupName"):
         made["OptionGroupName"] = value(parameters, "OptionGroupName")
-    rds._snapshots[target] = made
     _announce_and_settle(made, source["DBSnapshotIdentifier"], origin)
     return snapshots.described("CopyDBSnapshot", made)
 

@@ -16,6 +16,7 @@ from sandbox.engine.rds.common import (
     Parameters,
     Record,
     Refused,
+    admission,
     answer,
     answering,
     background,
@@ -65,15 +66,12 @@ def start(parameters: Parameters) -> Answer:
         raise Refused(
             "InvalidParameterValue", f"The parameter ExportTaskIdentifier is not a valid identifier: {name!r}"
         )
-    if name in _tasks:
-        raise Refused("ExportTaskAlreadyExists", f"The export task with the ID {name} already exists.")
     snapshot = _source(value(parameters, "SourceArn"))
     bucket, prefix = value(parameters, "S3BucketName"), value(parameters, "S3Prefix").strip("/")
     key = require_key(value(parameters, "KmsKeyId"))
     _check_bucket(bucket, prefix)
     folder = "/".join(filter(None, (prefix, name)))
     roles.check(value(parameters, "IamRoleArn"), bucket, folder, snapshot["DBSnapshotArn"])
-    _check_room(snapshot["DBSnapshotArn"])
     task = {
         "ExportTaskIdentifier": name,
         "SourceArn": snapshot["DBSnapshotArn"],
@@ -90,7 +88,9 @@ def start(parameters: Parameters) -> Answer:
         "SourceType": "SNAPSHOT",
         "_Folder": folder,
     }
-    _tasks[name] = task
+    with admission:
+        _check_room(name, snapshot["DBSnapshotArn"])
+        _tasks[name] = task
     # RDS lets a snapshot be deleted while it is exported, so the task has the files under a name of its own.
     background(export_run.run, task, dict(snapshot), snapshots.share_data(snapshot, "sources"))
     return answer("StartExportTask", xml(task))
@@ -125,8 +125,8 @@ def _check_bucket(bucket: str, prefix: str) -> None:
         raise Refused("InvalidParameterValue", "Exports to S3 don't support S3 prefixes containing a colon.")
 
 
-def _check_room(source: str) -> None:
-    """Refuse a sixth task of the account, and a second one of a snapshot.
+def _check_room(name: str, source: str) -> None:
+    """Refuse a name that was used, a sixth task of the account, and a second one of a snapshot.
 
     Whether the five are counted per region is not documented; counted over all regions, an admission queue that is
     wrong in either way shows.
@@ -134,6 +134,8 @@ def _check_room(source: str) -> None:
     Raises:
         Refused: So.
     """
+    if name in _tasks:
+        raise Refused("ExportTaskAlreadyExists", f"The export task with the ID {name} already exists.")
     account = get_account_id()
     running = [
         task

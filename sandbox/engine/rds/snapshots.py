@@ -20,6 +20,7 @@ from sandbox.engine.rds.common import (
     Parameters,
     Record,
     Refused,
+    admission,
     answer,
     answering,
     background,
@@ -130,14 +131,16 @@ def take(instance: Record, name: str, tags: list[Record]) -> Record:
     Raises:
         Refused: The name is taken, the region is full, or the instance is not available.
     """
-    check_room(name)
     if instance["DBInstanceStatus"] != "available":
         raise Refused(
             "InvalidDBInstanceState",
             "Cannot create a snapshot because the database instance "
             f"{instance['DBInstanceIdentifier']} is not currently in the available state.",
         )
-    snapshot: Record = rds._create_snapshot_internal(name, instance)
+    with admission:
+        check_room(name)
+        snapshot: Record = rds._create_snapshot_internal(name, instance)
+        snapshot["Status"] = "creating"
     snapshot.update(
         Status="creating",
         PercentProgress=0,

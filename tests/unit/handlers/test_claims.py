@@ -1,7 +1,8 @@
 """Who may work on a recovery point, or on its copy."""
 
 import pytest
-from backup_fakes import DATA_KEY, NOON, PREFIX, PRIMARY, RECOVERY, World
+from backup_fakes import DATA_KEY, NOON, PREFIX, PRIMARY, RECOVERY
+from backup_world import World
 
 from handlers import claim_copy, claim_recovery_point
 from handlers.core.errors import (

@@ -1,7 +1,12 @@
 """Whatever breaks, once and anywhere: a verified point or a reported failure, one live answer, nothing left behind."""
 
+import json
+from pathlib import Path
+
 import pytest
-from backup_fakes import PRIMARY, RECOVERY, Crash, Fuse, Killed, World, client_error
+from backup_fakes import PRIMARY, RECOVERY, client_error
+from backup_faults import Crash, Fuse, Killed
+from backup_world import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,12 +37,12 @@ def test_a_run_that_no_event_ever_reaches_is_verified_and_the_lost_events_are_re
     assert world.backup()["status"] == "verified"
     world.rest()
     world.assert_at_rest()
-    assert {lost["kind"] for lost in world.bus[PRIMARY].of("Lost Event Found")} == {
+    assert {lost["operation"] for lost in world.bus[PRIMARY].of("Lost Event Found")} == {
         "snapshot",
         "export",
         "recovery-copy",
     }
-    assert {lost["kind"] for lost in world.bus[RECOVERY].of("Lost Event Found")} == {"recovery-copy", "copy"}
+    assert {lost["operation"] for lost in world.bus[RECOVERY].of("Lost Event Found")} == {"recovery-copy", "copy"}
 
 
 @pytest.mark.parametrize("lossy", [False, True], ids=["events arrive", "events are lost"])
@@ -107,6 +112,22 @@ def test_three_crashes_anywhere_change_nothing_in_the_end(data):
     world.rest()
     assert verdict["status"] == "verified"
     world.assert_at_rest()
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("trouble", [None, "create", "export"])
+def test_every_event_has_the_fields_of_its_schema(lossy, trouble):
+    world = World(lossy=lossy)
+    world.rds[PRIMARY].fail_next = {trouble: client_error("AccessDenied")}
+    world.backup()
+    world.rest()
+    schemas = Path(__file__).parents[3] / "docs" / "events"
+    published = [event for bus in world.bus.values() for event in bus.published]
+    assert published
+    for event in published:
+        name = event["detail-type"].lower().replace(" ", "-")
+        schema = json.loads((schemas / f"{name}.json").read_text())
+        assert set(schema["required"]) <= set(event["detail"]) <= set(schema["properties"])
 
 
 def test_a_doubled_event_changes_nothing():

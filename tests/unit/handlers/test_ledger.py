@@ -2,7 +2,8 @@
 
 import boto3
 import pytest
-from backup_fakes import PRIMARY, RECOVERY, Fuse, MemoryLedger
+from backup_fakes import PRIMARY, RECOVERY, MemoryLedger
+from backup_faults import Fuse
 from moto import mock_aws
 
 from handlers.core.errors import AlreadyClaimed

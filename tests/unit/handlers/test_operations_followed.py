@@ -1,18 +1,8 @@
 """Beginning, following and answering one operation; what RDS refuses, and what an earlier run left."""
 
 import pytest
-from backup_fakes import (
-    BACKUPS_KEY,
-    DATA_KEY,
-    NOON,
-    PREFIX,
-    PRIMARY,
-    RECOVERY,
-    STAGING,
-    MachineError,
-    World,
-    client_error,
-)
+from backup_fakes import BACKUPS_KEY, DATA_KEY, NOON, PREFIX, PRIMARY, RECOVERY, STAGING, MachineError, client_error
+from backup_world import World
 from test_claims import claim
 
 from handlers import copy_snapshot, export_snapshot, request_copy, take_snapshot

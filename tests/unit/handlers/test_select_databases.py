@@ -1,5 +1,6 @@
 import pytest
-from backup_fakes import NOON, PREFIX, PRIMARY, World
+from backup_fakes import NOON, PREFIX, PRIMARY
+from backup_world import World
 
 from handlers import select_databases
 from handlers.core.errors import DatabaseNotFound, InvalidRequest

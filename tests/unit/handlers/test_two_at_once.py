@@ -3,7 +3,9 @@
 import contextlib
 
 import pytest
-from backup_fakes import PRIMARY, RECOVERY, Fuse, World
+from backup_fakes import PRIMARY, RECOVERY
+from backup_faults import Fuse
+from backup_world import World
 from test_claims import claim
 from test_operations_followed import export, take, taken
 

@@ -29,9 +29,7 @@ class Databases:
         engine.client("s3").create_bucket(Bucket=self.bucket)
         actions = ["s3:PutObject*", "s3:GetObject*", "s3:DeleteObject*", "s3:ListBucket", "s3:GetBucketLocation"]
         arn = f"arn:aws:s3:::{self.bucket}"
-        self.role = self.make.role(
-            "export.rds", {"Effect": "Allow", "Action": actions, "Resource": [arn, f"{arn}/*"]}
-        )
+        self.role = self.make.role("export.rds", {"Effect": "Allow", "Action": actions, "Resource": [arn, f"{arn}/*"]})
         self.queues = {region: self._events(region) for region in (PRIMARY, RECOVERY)}
         self.name = unique("db")
         self.instance = self.create(self.name)
@@ -111,7 +109,9 @@ class Databases:
         sqs, url, seen = self.engine.client("sqs", region), self.queues[region], []
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1).get("Messages", []):
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1).get(
+                "Messages", []
+            ):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 event = json.loads(message["Body"])
                 if about and event["detail"]["SourceIdentifier"] != about:

@@ -50,7 +50,7 @@ def test_a_file_of_statements_is_loaded(server, tmp_path):
     server.load(file)
     assert server.execute("SELECT a FROM loaded.t") == (("é🐘",),)
     file.write_text("SELECT nonsense FROM nowhere;")
-    with pytest.raises(mysql.ServerFailed, match="nowhere|No database"):
+    with pytest.raises(mysql.ServerFailed, match=r"nowhere|No database"):
         server.load(file)
 
 
@@ -79,7 +79,7 @@ def test_a_frozen_copy_has_every_row_committed_before_and_no_torn_transaction(se
         writer.join()
     copy = Server.start(tmp_path / "copy", source=tmp_path / "frozen")
     try:
-        (a, b), = copy.execute("SELECT SUM(side = 'a'), SUM(side = 'b') FROM busy.pairs")
+        ((a, b),) = copy.execute("SELECT SUM(side = 'a'), SUM(side = 'b') FROM busy.pairs")
     finally:
         copy.delete()
     assert a == b
@@ -156,12 +156,17 @@ def test_a_killed_parent_leaves_no_server(tmp_path):
 
 def nobody_may_run_python() -> bool:
     try:
-        return subprocess.run([sys.executable, "--version"], user="nobody", check=False, capture_output=True).returncode == 0
+        return (
+            subprocess.run([sys.executable, "--version"], user="nobody", check=False, capture_output=True).returncode
+            == 0
+        )
     except OSError:
         return False
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not nobody_may_run_python(), reason="needs root, and a Python outside its home")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not nobody_may_run_python(), reason="needs root, and a Python outside its home"
+)
 def test_a_server_also_starts_for_a_user_who_is_not_root(tmp_path):
     os.chmod(tmp_path, 0o777)  # noqa: PTH101, S103
     for parent in tmp_path.parents[:3]:

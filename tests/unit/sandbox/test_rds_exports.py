@@ -36,7 +36,7 @@ def snapshot(databases):
 
 
 @pytest.fixture
-def export(databases, snapshot, aws):
+def export(databases, snapshot):
     def start(**changes):
         return databases.export(snapshot["DBSnapshotArn"], **changes)
 
@@ -117,7 +117,7 @@ def test_a_partial_export_has_only_what_was_asked_for(export, databases):
     assert "WarningMessage" not in task
 
 
-def test_a_snapshot_may_be_deleted_while_it_is_exported(databases, aws):
+def test_a_snapshot_may_be_deleted_while_it_is_exported(databases):
     snapshot = databases.snapshot()
     task = databases.start_export(snapshot["DBSnapshotArn"])
     databases.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
@@ -140,7 +140,7 @@ def test_what_cannot_be_exported_is_refused_with_rdss_codes(databases, snapshot,
     assert refused(databases.rds.cancel_export_task, ExportTaskIdentifier=done) == "InvalidExportTaskStateFault"
 
 
-def test_a_sixth_task_and_a_second_of_one_snapshot_are_refused(databases, aws):
+def test_a_sixth_task_and_a_second_of_one_snapshot_are_refused(databases):
     arns = [databases.snapshot()["DBSnapshotArn"] for _ in range(6)]
     started = [databases.start_export(arn)["ExportTaskIdentifier"] for arn in arns[:5]]
     assert refused(databases.start_export, arns[0]) == "ExportTaskAlreadyExists"
@@ -149,7 +149,7 @@ def test_a_sixth_task_and_a_second_of_one_snapshot_are_refused(databases, aws):
     assert databases.export(arns[5])["Status"] == "COMPLETE"
 
 
-def test_a_cancelled_task_ends_as_such(databases, snapshot, aws):
+def test_a_cancelled_task_ends_as_such(databases, snapshot):
     name = databases.start_export(snapshot["DBSnapshotArn"])["ExportTaskIdentifier"]
     assert databases.rds.cancel_export_task(ExportTaskIdentifier=name)["Status"] == "CANCELING"
     assert databases.await_export(name)["Status"] == "CANCELED"
@@ -161,15 +161,19 @@ def test_tasks_are_described_by_filter_and_source(databases, export, snapshot):
     describe = databases.rds.describe_export_tasks
     names = {task["ExportTaskIdentifier"] for task in describe(SourceArn=snapshot["DBSnapshotArn"])["ExportTasks"]}
     assert name in names
-    assert describe(Filters=[{"Name": "status", "Values": ["FAILED"]}], SourceArn=snapshot["DBSnapshotArn"])[
-        "ExportTasks"
-    ] == []
+    assert (
+        describe(Filters=[{"Name": "status", "Values": ["FAILED"]}], SourceArn=snapshot["DBSnapshotArn"])["ExportTasks"]
+        == []
+    )
 
 
 def test_faults_make_an_export_wrong_in_each_way_it_can_be(export, databases, aws):
     aws.set_faults({"export": {"fail_tables": ["shop.orders"]}})
     task = export(ExportOnly=["shop.orders"])
-    assert (task["Status"], json.loads(task["WarningMessage"])["skippedTables"][0]["target"]) == ("COMPLETE", "shop.orders")
+    assert (task["Status"], json.loads(task["WarningMessage"])["skippedTables"][0]["target"]) == (
+        "COMPLETE",
+        "shop.orders",
+    )
     aws.set_faults({"export": {"drop_parts": ["shop.orders"]}})
     task = export(ExportOnly=["shop.orders"])
     assert "WarningMessage" not in task

@@ -9,6 +9,8 @@ from sandbox.engine.rds import certificates, iam_users
 from sandbox.engine.rds.gate import Gate, Rules
 from sandbox.mysql import Server
 
+PASSWORD = "secret"
+
 
 class Door:
     """A gate whose rules a test can change."""
@@ -23,7 +25,7 @@ class Door:
         self.asked.append((user, token, port))
         return None if token == "good" else "not good"
 
-    def connect(self, user="admin", password="secret", **options):
+    def connect(self, user="admin", password=PASSWORD, **options):
         where = {"host": "127.0.0.1", "port": self.gate.port, "user": user, "password": password}
         tls = {"ssl_ca": str(self.ca), "ssl_verify_identity": True}
         return pymysql.connect(**{**where, **tls, "autocommit": True, "read_timeout": 20, **options})
@@ -129,7 +131,7 @@ def test_the_database_of_the_login_is_selected(door, server):
 
 @pytest.mark.parametrize("size", [1, 16_383, 16_384, 100_000, 20_000_000])
 def test_statements_and_answers_of_any_size_pass_unchanged(door, size):
-    text = "0123456789é🐘"[: 12] * (size // 12 + 1)
+    text = "0123456789é🐘"[:12] * (size // 12 + 1)
     assert rows(door.connect(), "SELECT %s", (text,)) == ((text,),)
 
 

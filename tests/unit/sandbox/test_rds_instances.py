@@ -8,6 +8,7 @@ import pymysql
 import pytest
 from botocore.exceptions import ClientError
 from databases import PASSWORD, Databases, unique
+from making import allow, document
 
 from sandbox.engine.rds import ACTIONS
 
@@ -44,7 +45,10 @@ def test_an_instance_is_created_and_gets_an_address_when_it_is_available(databas
     assert found["TagList"] == [{"Key": "a", "Value": "b"}]
     assert databases.query("SELECT DATABASE()", found, database="shop") == (("shop",),)
     databases.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-    assert databases.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["DBInstanceStatus"] == "deleting"
+    assert (
+        databases.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["DBInstanceStatus"]
+        == "deleting"
+    )
     gone = databases.rds.get_waiter("db_instance_deleted")
     gone.wait(DBInstanceIdentifier=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
     with pytest.raises(pymysql.OperationalError):
@@ -184,25 +188,29 @@ def token(client, databases, user="app", **changes):
     return client.generate_db_auth_token(**where)
 
 
-def test_a_role_with_the_permission_logs_in_with_a_token(databases, token_user):
+@pytest.mark.usefixtures("token_user")
+def test_a_role_with_the_permission_logs_in_with_a_token(databases):
     client = session(databases, may_connect(databases))
     assert databases.query("SELECT current_user()", user="app", password=token(client, databases)) == (("app@%",),)
 
 
-def test_a_role_without_the_permission_for_this_user_is_denied(databases, token_user):
+@pytest.mark.usefixtures("token_user")
+def test_a_role_without_the_permission_for_this_user_is_denied(databases):
     for statements in ((), (may_connect(databases, "admin"),)):
         with pytest.raises(pymysql.OperationalError, match="1045"):
             databases.connect(user="app", password=token(session(databases, *statements), databases))
 
 
-def test_a_token_for_another_user_port_host_or_region_is_denied(databases, token_user):
+@pytest.mark.usefixtures("token_user")
+def test_a_token_for_another_user_port_host_or_region_is_denied(databases):
     client = session(databases, may_connect(databases))
     for changes in ({"user": "admin"}, {"Port": 3306}, {"DBHostname": "example.com"}, {"Region": "eu-west-1"}):
         with pytest.raises(pymysql.OperationalError, match="1045"):
             databases.connect(user="app", password=token(client, databases, **changes))
 
 
-def test_a_token_signed_with_an_unknown_key_or_altered_is_denied(databases, token_user):
+@pytest.mark.usefixtures("token_user")
+def test_a_token_signed_with_an_unknown_key_or_altered_is_denied(databases):
     good = token(session(databases, may_connect(databases)), databases)
     stranger = boto3.client("rds", "us-east-1", aws_access_key_id="AKIAUNKNOWN", aws_secret_access_key="x")
     for bad in (token(stranger, databases), good[:-4] + "0000", good.replace("X-Amz-Expires=900", "X-Amz-Expires=901")):
@@ -214,14 +222,14 @@ def test_tokens_are_refused_where_iam_authentication_is_off(databases):
     name = unique("off")
     found = databases.create(name, EnableIAMDatabaseAuthentication=False)
     databases.query("CREATE USER app IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'", found)
-    where = found["Endpoint"]
+    given = databases.rds.generate_db_auth_token(found["Endpoint"]["Address"], found["Endpoint"]["Port"], "app")
     with pytest.raises(pymysql.OperationalError, match="1045"):
-        given = databases.rds.generate_db_auth_token(where["Address"], where["Port"], "app")
         databases.connect(found, user="app", password=given)
     databases.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def test_a_proxys_endpoint_listens_and_leads_to_its_target(databases, token_user):
+@pytest.mark.usefixtures("token_user")
+def test_a_proxys_endpoint_listens_and_leads_to_its_target(databases):
     subnets = [found["SubnetId"] for found in databases.engine.client("ec2").describe_subnets()["Subnets"][:2]]
     name = unique("proxy")
     proxy = databases.rds.create_db_proxy(
@@ -248,7 +256,9 @@ def test_a_proxys_endpoint_listens_and_leads_to_its_target(databases, token_user
 
 def test_subscriptions_send_events_to_their_topic(databases):
     topic = databases.engine.client("sns").create_topic(Name=unique("rds"))["TopicArn"]
-    url, queue = databases.make.open_queue(service="sns")
+    url, queue = databases.make.queue()
+    statement = allow("sqs:SendMessage", queue, Principal={"Service": "sns.amazonaws.com"})
+    databases.engine.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(statement)})
     databases.engine.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     name = unique("es")
     databases.rds.create_event_subscription(SubscriptionName=name, SnsTopicArn=topic, SourceType="db-snapshot")
