@@ -14,6 +14,7 @@ MODULES = (
     "admin",
     "audit",
     "resources",
+    "leading_keys",
     "lambdas",
     "events",
     "schedules",

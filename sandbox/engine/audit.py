@@ -18,7 +18,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.core.router import detect_service, extract_access_key_id
-from ministack.services import iam, sts
+from ministack.services import iam, lambda_svc, sts
 
 from sandbox.engine import faults
 from sandbox.engine.delegation import Call, Need, needs
@@ -137,7 +137,19 @@ def enforce(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's
 
 def check(key: str, action: str, service: str, region: str, resource: str, keys: dict[str, Any]) -> Any:  # noqa: PLR0913, PLR0917
     """MiniStack's own check: None, or why not."""
-    return _original["enforce"](key, action, service, region, resource, {**condition_keys(action, resource), **keys})
+    context = {**condition_keys(action, resource), **source_function(key), **keys}
+    return _original["enforce"](key, action, service, region, resource, context)
+
+
+def source_function(key: str) -> dict[str, str]:
+    """The function whose code makes the call, if one does.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+    """
+    role, _, name = str((sts._sessions.get(key) or {}).get("Arn", "")).partition(":assumed-role/")[2].partition("/")
+    config = (lambda_svc._functions.get(name) or {}).get("config", {}) if name else {}
+    is_its_role = config.get("Role", "").endswith(f"/{role}")
+    return {"lambda:SourceFunctionArn": config["FunctionArn"]} if config and is_its_role else {}
 
 
 def condition_keys(action: str, resource: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services.cloudformation import provisioners
 
-from sandbox.engine import global_tables
+from sandbox.engine import buckets, global_tables
 from sandbox.engine.cloudformation import Type
 from sandbox.engine.cloudformation_makers import (
     DATABASE,
@@ -144,6 +144,7 @@ TYPES: dict[str, Any] = {
         idempotent=True,
         prepare=record_sets("UPSERT"),
     ),
+    "AWS::S3::Bucket": {**buckets.THEIRS, "create": buckets.create, "update": buckets.update},
     "AWS::SecretsManager::ResourcePolicy": Type(
         "secretsmanager",
         "put_resource_policy",

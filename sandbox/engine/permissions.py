@@ -5,6 +5,7 @@ so they ask here. Without enforcement (``AUTH=false``) everything is allowed, as
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from sandbox.engine.clients import Credentials
 from sandbox.engine.keys import arn_of, conditions
 
 KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")  # what it takes to put a message into an encrypted queue or topic
+
+
+SESSION_SECONDS = 12 * 3600  # longer than any run of the engine; a warm function keeps its credentials
 
 
 class NotAllowed(Exception):
@@ -41,6 +45,7 @@ def session_of(role_arn: str, session_name: str) -> Credentials | None:
             "UserId": f"{role.get('RoleId', name)}:{session_name}",
             "SecretAccessKey": secret,
             "SessionToken": secret,
+            "Expiration": time.time() + SESSION_SECONDS,  # RDS takes no token of a session without an end
         },
     )
     return credentials

@@ -116,3 +116,38 @@ def test_a_machine_acts_with_its_roles_permissions(aws, make, name):
             pass
         outcomes.append((found["status"], "not authorized" in found.get("cause", "")))
     assert outcomes == [("FAILED", True), ("SUCCEEDED", False)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_allowed"),
+    [
+        ({"StringEquals": {"aws:RequestedRegion": PRIMARY}}, True),
+        ({"StringEquals": {"aws:RequestedRegion": "ap-south-1"}}, False),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}, True),
+        ({"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:*:function:f*"}}, True),
+        ({"Bool": {"aws:SecureTransport": "true"}}, True),
+        ({"Bool": {"aws:PrincipalIsAWSService": "true"}}, False),
+        ({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["POINT#*"]}}, True),
+        ({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LEASE#*"]}}, False),
+    ],
+    ids=str,
+)
+def test_conditions_of_a_roles_policy_are_evaluated(aws, make, name, condition, is_allowed):
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+    )
+    role = make.role("lambda", allow("dynamodb:GetItem", Condition=condition))
+    read = {"service": "dynamodb", "call": "get_item", "with": {"TableName": name, "Key": {"pk": {"S": "POINT#1"}}}}
+    answer, _ = make.invoke(make.function(CALL, role), read)
+    assert answer == ("allowed" if is_allowed else "AccessDeniedException")
+
+
+def test_describing_all_databases_is_checked_on_every_database(aws, make):
+    describe = {"service": "rds", "call": "describe_db_instances", "with": {}}
+    of_all = allow("rds:DescribeDBInstances", f"arn:aws:rds:{PRIMARY}:{aws.account}:db:*")
+    of_one = allow("rds:DescribeDBInstances", f"arn:aws:rds:{PRIMARY}:{aws.account}:db:orders")
+    assert make.invoke(make.function(CALL, make.role("lambda", of_all)), describe)[0] == "allowed"
+    assert make.invoke(make.function(CALL, make.role("lambda", of_one)), describe)[0] == "AccessDenied"

@@ -517,6 +517,25 @@ def test_a_definition_is_deployed_with_its_substitutions_and_runs(aws):
 
 
 @pytest.mark.usefixtures("stack")
+def test_a_bucket_has_all_that_its_template_says(aws):
+    vault, staging = f"smoke-vault-{PRIMARY}", f"smoke-staging-{PRIMARY}"
+    s3 = aws.client("s3")
+    encryption = s3.get_bucket_encryption(Bucket=vault)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert encryption["BucketKeyEnabled"]
+    assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    lock = s3.get_object_lock_configuration(Bucket=vault)["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "COMPLIANCE", "Days": 30}
+    rule = s3.get_bucket_lifecycle_configuration(Bucket=vault)["Rules"][0]
+    assert (rule["ID"], rule["NoncurrentVersionExpiration"]) == ("old", {"NoncurrentDays": 30})
+    assert s3.get_bucket_logging(Bucket=vault)["LoggingEnabled"]["TargetPrefix"] == "vault/"
+    assert s3.get_bucket_ownership_controls(Bucket=vault)["OwnershipControls"]["Rules"]
+    assert s3.get_bucket_versioning(Bucket=staging)["Status"] == "Enabled"
+    replication = s3.get_bucket_replication(Bucket=staging)["ReplicationConfiguration"]["Rules"][0]
+    assert replication["Destination"]["Bucket"] == f"arn:aws:s3:::smoke-vault-{RECOVERY}"
+    assert s3.get_public_access_block(Bucket=vault)["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+
+
+@pytest.mark.usefixtures("stack")
 def test_the_rules_of_security_groups_are_there(aws):
     groups = aws.client("ec2").describe_security_groups()["SecurityGroups"]
     databases = next(one for one in groups if one["Description"] == "databases")
