@@ -85,7 +85,7 @@ class Case:
         return f"{self.machine.capitalize()}{self.name}"
 
 
-def returns(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+def returns(value: Any) -> dict[str, Any]:
     """A mocked answer."""
     return {"Return": value}
 
@@ -98,8 +98,9 @@ def throws(error: str) -> dict[str, Any]:
 def definition(machine: str) -> dict[str, Any]:
     """Definition of *machine* with numbers and ARNs in place."""
     text = json.dumps(workflows.load(machine, **NUMBERS))
-    arns = re.sub(r"\$\{(\w+)Machine\}", r"arn:aws:states:us-east-1:123456789012:stateMachine:\1", text)
-    named: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", r"arn:aws:lambda:us-east-1:123456789012:function:\1", arns))
+    text = re.sub(r"\$\{(\w+)Machine\}", r"arn:aws:states:us-east-1:123456789012:stateMachine:\1", text)
+    text = re.sub(r"\$\{(\w+)\}", r"arn:aws:lambda:us-east-1:123456789012:function:\1", text)
+    named: dict[str, Any] = json.loads(text)
     return named
 
 
@@ -178,8 +179,8 @@ def others() -> Iterator[Case]:
     late = [throws("States.Timeout")] * 3
     path = happy_path("backup", "ClaimRecoveryPoint", GOOD_CHOICES)
     for name in ("TakeSnapshot", "ExportSnapshot", "RequestCopy"):
-        yield Case("backup", f"{name}IsOverdueForGood", [*path[: path.index(name) + 1], "RecordFailure", "RecoveryPointFailed"],
-                   "FAILED", FAILURE["error"], {name: late})  # fmt: skip
+        failing = [*path[: path.index(name) + 1], "RecordFailure", "RecoveryPointFailed"]
+        yield Case("backup", f"{name}IsOverdueForGood", failing, "FAILED", FAILURE["error"], {name: late})
     pending = happy_path("copy", "ClaimCopy", {})
     yield Case("copy", "VaultNeverHoldsEverything", [*pending[:4], "RecordCopyFailure", "CopyFailed"], "FAILED",
                FAILURE["error"], {"CompareVault": [throws("ReplicationPending")] * 4})  # fmt: skip
