@@ -56,7 +56,7 @@ def parse(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--sql", type=Path, metavar="FILE", help="load this dump instead of the sample data")
     parser.add_argument("--databases", type=_count, default=1, metavar="N", help="protect so many databases")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stage", default="sandbox", help="a profile of blueprints/settings.py (default: sandbox)")
+    which.add_argument("--stage", help="a profile of blueprints/settings.py (default: sandbox)")
     which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
     parser.add_argument("--port", type=_port, metavar="P", help="where the embedded AWS listens (default: a free port)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -77,7 +77,7 @@ def _port(text: str) -> int:
 
 
 def _run(arguments: Namespace) -> int:
-    request = Request(None if arguments.settings else arguments.stage, arguments.settings)
+    request = Request(None if arguments.settings else arguments.stage or "sandbox", arguments.settings)
     request.deployments()  # refuse wrong settings before anything else
     if arguments.sql:
         for _ in dump.statements(arguments.sql):  # refuse a file that is no SQL before anything starts

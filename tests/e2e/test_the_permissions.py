@@ -1,0 +1,118 @@
+"""Least privilege from both sides: every call of a role was allowed, and every permission was used or is excused.
+
+Named so that it runs last: it looks at what all the others did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from world import World
+
+from sandbox.report import PointReport
+
+IAM_ERRORS = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation")
+STACKS = ("network", "storage", "database", "backup")
+
+# (role, action, why no test can see it used): patterns of the shell.
+EXCUSES = [
+    ("*", "xray:*", "the embedded AWS keeps no traces"),
+    ("*", "logs:*", "the embedded AWS writes logs by itself, as Lambda, Step Functions and RDS do with these"),
+    ("TakeInventoryRole", "ec2:*", "the embedded AWS gives a function no network interface"),
+    ("TakeInventoryRole", "rds-db:connect", "the database's gate asks, which is no call; see its own tests"),
+    ("ProxyRole", "*", "nobody connects through the proxy in this release's tests"),
+    ("MonitoringRole", "*", "the embedded RDS has no enhanced monitoring"),
+    ("FlowLogRole", "*", "the embedded VPC carries no traffic"),
+    ("*", "sqs:SendMessage", "dead letters: Lambda and Scheduler send them by themselves"),
+    ("SettleOperationRole", "sqs:*", "Lambda polls the queue for the function; the embedded AWS polls without a call"),
+    ("*", "kms:Decrypt", "asked by DynamoDB, SQS and Step Functions in the role's name; only S3 asks here"),
+    ("*", "kms:GenerateDataKey", "asked by DynamoDB, SQS and Step Functions in the role's name; only S3 asks here"),
+    ("*SnapshotRole", "kms:*", "RDS asks in the role's name; only CreateGrant and DescribeKey are asked here"),
+    ("ClaimRecoveryPointRole", "kms:DescribeKey", "finds the key behind an alias; here its ARN is given"),
+    ("ReplicationRole", "*", "S3 itself acts as this role: refused, replication is FAILED and no point verified"),
+    ("ExportRole", "*", "RDS itself acts as this role: a refusal fails the export, and no point is verified"),
+    ("ForwardRole", "*", "EventBridge itself acts as this role: a refusal ends among the dead letters"),
+    ("StartCopyRole", "*", "EventBridge itself acts as this role: a refusal ends among the dead letters"),
+    ("ScheduleRole", "*", "Scheduler itself acts as this role: a refusal ends among the dead letters"),
+    ("*", "dynamodb:*", "one statement for all that use the ledger, and the ledger's one adapter needs all of it"),
+    ("Record*FailureRole", "*", "used by the failures that tests/unit/handlers make, not all of which happen here"),
+    ("SettleOperationRole", "*", "takes over whatever another function left half done; tests/unit/handlers try each"),
+    ("SweepOperationsRole", "*", "takes over whatever another function left half done; tests/unit/handlers try each"),
+    ("*", "states:SendTaskFailure", "the other answer to a task; tests/unit/handlers give it"),
+    ("*", "states:SendTaskSuccess", "an operation that had ended at once; the embedded RDS takes its time"),
+    ("ClaimCopyRole", "states:DescribeExecution", "only if an earlier run has the copy"),
+    ("ClaimRecoveryPointRole", "states:DescribeExecution", "only if an earlier run has the point"),
+    ("CompareVaultRole", "s3:GetObject*", "one HEAD asks for all of them; the embedded S3 checks one"),
+    ("CheckExportRole", "s3:GetObject*", "one HEAD asks for all of them; the embedded S3 checks one"),
+    ("CheckExportRole", "s3:ListBucket", "makes S3 call a missing object missing, and not forbidden"),
+    ("CopySnapshotRole", "rds:*", "tags of a snapshot are described with it, and set with its copy"),
+    ("TakeSnapshotRole", "rds:*", "tags of a snapshot are described with it, and set with it"),
+    ("SelectDatabasesRole", "rds:ListTagsForResource", "tags of a database are described with it"),
+    ("ClaimRecoveryPointRole", "rds:ListTagsForResource", "tags of a database are described with it"),
+]  # fmt: skip
+
+
+def roles(world: World) -> dict[str, str]:
+    """Physical name -> logical id, in both regions."""
+    return {
+        resource["PhysicalResourceId"]: resource["LogicalResourceId"]
+        for region in world.settings.regions
+        for stack in STACKS
+        for resource in world.client("cloudformation", region).describe_stack_resources(
+            StackName=world.settings.name(stack, region)
+        )["StackResources"]
+        if resource["ResourceType"] == "AWS::IAM::Role"
+    }
+
+
+def granted(world: World) -> set[tuple[str, str]]:
+    """(role, action) of every managed policy of the templates."""
+
+    def actions(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == "AWS::IAM::ManagedPolicy":
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    yield from ((name.removesuffix("Policy"), action) for action in statement["Action"])
+
+    folder = world.story.outputs
+    return {pair for stack in STACKS for pair in actions(json.loads((folder / f"{stack}.json").read_text()))}
+
+
+def test_every_call_of_every_role_was_allowed(world: World, verified: PointReport) -> None:
+    assert verified.status == "verified"
+    refused = [
+        (call["principal"], call["operation"], call["checked"], call["error"])
+        for call in world.engine.calls()
+        if not call["allowed"] or str(call["error"]).startswith(IAM_ERRORS)
+        if not any(checked["resource"] in world.foreign_keys for checked in call["checked"])
+    ]
+    assert refused == []
+
+
+def test_every_permission_was_used_or_is_excused(world: World, verified: PointReport) -> None:
+    assert verified.status == "verified"
+    names = roles(world)
+    used = {
+        (names.get(call["principal"].split("/")[1], call["principal"]), checked["action"])
+        for call in world.engine.calls()
+        for checked in call["checked"]
+    }
+    idle = {
+        (role, action)
+        for role, action in granted(world) - used
+        if not any(fnmatchcase(role, who) and fnmatchcase(action, what) for who, what, _ in EXCUSES)
+    }
+    assert sorted(idle) == []
+
+
+def test_no_excuse_is_out_of_date(world: World) -> None:
+    pairs = granted(world)
+    idle = [
+        (who, what)
+        for who, what, _ in EXCUSES
+        if not any(fnmatchcase(role, who) and fnmatchcase(action, what) for role, action in pairs)
+    ]
+    assert idle == []
