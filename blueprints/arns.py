@@ -30,6 +30,11 @@ def executions(settings: Settings, name: str) -> Sub:
     return arn("states", f"execution:{settings.name(name)}:*")
 
 
+def schedules(settings: Settings) -> Sub:
+    """ARN of every schedule of the deployment."""
+    return arn("scheduler", f"schedule/default/{settings.prefix}-*")
+
+
 def bus(settings: Settings, *, region: str = HERE) -> Sub:
     """ARN of the deployment's event bus."""
     return arn("events", f"event-bus/{settings.prefix}", region=region)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import AWSHelperFn, If, Region, Template, awslambda, events, iam, scheduler, sqs, stepfunctions
 
@@ -27,8 +26,7 @@ BATCH = 10  # messages that settle_operation takes at once
 CONSUMERS = 5  # of settle_operation at once; the rest of its concurrency is for retries
 
 
-@dataclass(frozen=True)
-class Channel:
+class Channel(NamedTuple):
     """The bus, the queue of everything that is to be settled, and the queue of what could not be delivered."""
 
     t: Template
@@ -158,7 +156,8 @@ def schedules(c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Fu
         permissions.start_executions(fleet.ref()),
         permissions.invoke(sweep.get_att("Arn")),
         permissions.send_messages(c.undelivered.get_att("Arn")),
-        permissions.use_key("EncryptUndelivered", c.keys.data_key, "sqs", "scheduler"),
+        permissions.use_key("EncryptUndelivered", c.keys.data_key, "sqs"),
+        permissions.use_key_for_schedules(c.settings, c.keys.data_key),
     )
     armed = If(PRIMARY, "ENABLED", "DISABLED")
     minutes = c.settings.backup.sweep_interval // timedelta(minutes=1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from awacs.aws import Statement
 from troposphere import AWSHelperFn, Template, awslambda, iam
@@ -29,8 +28,7 @@ PROOF_MEMORY = 1769  # MiB; from here on a function has a whole CPU
 EXPORTS, INVENTORIES, MANIFESTS = "exports/", "inventories/", "manifests/"
 
 
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """What the functions share; each method declares some of them."""
 
     t: Template

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import awacs.s3
 from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Statement, StringEquals
@@ -21,8 +20,7 @@ ACCESS_LOGS = "access"
 INCOMPLETE_UPLOAD_DAYS = 7
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lock:
+class Lock(NamedTuple):
     """Default retention that Object Lock gives every new version."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import workflows
 from blueprints.rebuild import ROOT, Memory, fingerprints
 from blueprints.request import Request
 
@@ -21,18 +20,21 @@ if TYPE_CHECKING:
 
     Stacks = Mapping[str, Callable[[Settings], Template | None]]  # None: this deployment does without
 
-LINE = 100  # characters; a list or object this short stands on one line
-
 Files = dict[str, str]  # path below outputs/, with slashes -> text
 
 
-def defer(name: str) -> None:
-    """Have module *name* imported when something is first read from it, unless it is there already.
+def defer(*names: str) -> None:
+    """Have each of the modules *names* imported when something is first read from it, unless it is there already.
 
     ``import troposphere`` imports ``cfn_flip``, which takes as long as the rest of it and is used by ``to_yaml`` only.
+    ``import awacs`` does the same with ``inspect``, for the message about a value of a wrong type.
     (``importlib.util.LazyLoader`` does not help: the import statement itself reads ``__spec__``.)
     """
+    for name in names:
+        sys.modules.setdefault(name, _stand_in(name))
 
+
+def _stand_in(name: str) -> types.ModuleType:
     def read(attribute: str) -> Any:
         if sys.modules[name] is stand_in:
             del sys.modules[name]
@@ -40,38 +42,21 @@ def defer(name: str) -> None:
 
     stand_in = types.ModuleType(name)
     stand_in.__getattr__ = read  # type: ignore[method-assign]  # https://peps.python.org/pep-0562/
-    sys.modules.setdefault(name, stand_in)
+    return stand_in
 
 
 def texts(settings: Settings, stack: str, template: Template | None) -> Files:
     """Text of every file that follows from *template*: its own, and the definition of each state machine in it."""
     if template is None:
         return {}
-    content = template.to_dict()
-    files = {f"{settings.stage}/{stack}.json": indented(content) + "\n"}
-    for resource in content["Resources"].values():
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
-            properties = resource["Properties"]
-            machine = properties["StateMachineName"].removeprefix(f"{settings.prefix}-")
-            files[f"{settings.stage}/{machine}.asl.json"] = indented(properties["Definition"]) + "\n"
+    from blueprints import text  # noqa: PLC0415 (a run that changes nothing needs no troposphere)
+
+    files = {f"{settings.stage}/{stack}.json": text.whole(template)}
+    for resource in template.resources.values():
+        if resource.resource_type == "AWS::StepFunctions::StateMachine":
+            machine = resource.StateMachineName.removeprefix(f"{settings.prefix}-")
+            files[f"{settings.stage}/{machine}.asl.json"] = text.indented(resource.Definition) + "\n"
     return files
-
-
-def indented(node: Any, margin: str = "\n") -> str:
-    """*node* as JSON for people; several times faster than ``json.dumps(indent=…)``, whose C code knows no indent."""
-    inner = margin + "  "
-    if isinstance(node, str):
-        return quote(node)
-    if isinstance(node, dict):
-        opening, parts, closing = "{", [f"{quote(k)}: {indented(v, inner)}" for k, v in node.items()], "}"
-    elif isinstance(node, list | tuple):
-        opening, parts, closing = "[", [indented(v, inner) for v in node], "]"
-    else:
-        return json.dumps(node)
-    line = ", ".join(parts)
-    if len(line) <= LINE and "\n" not in line:
-        return f"{opening}{line}{closing}"
-    return f"{opening}{inner}{f',{inner}'.join(parts)}{margin}{closing}"
 
 
 def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, sources: Path = ROOT) -> list[str]:
@@ -83,6 +68,7 @@ def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, source
     inputs = fingerprints(stacks, request.content(), root=sources)
     if memory.nothing_changed(request.name, inputs):
         return []
+    workflows.remember(memory.path.with_name("workflows.json"))
     done, built = [], {}
     for settings in request.deployments():
         kept: set[str] = set()

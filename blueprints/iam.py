@@ -40,12 +40,11 @@ SOURCES: Mapping[str, str] = {
     "vpc-flow-logs": "ec2:{here}:vpc-flow-log/*",
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html
     "monitoring.rds": "rds:{here}:db:*",
-    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup.html
-    "export.rds": "rds:{here}:*",
 }
 # Their pages name no such condition for a role they assume, and one that they don't send would lock them out. Whoever
 # hands them a role needs iam:PassRole on it in this account anyway.
-UNCHECKED = ("lambda", "rds", "s3")
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Setup.html (export.rds: a bare trust policy)
+UNCHECKED = ("export.rds", "lambda", "rds", "s3")
 
 
 class Unscoped(Statement):

@@ -50,6 +50,7 @@ def machine(  # noqa: PLR0913 (what a machine is made of)
         permissions.deliver_logs(),
         permissions.trace_machines(),
         permissions.use_key_for_machines(keys.data_key),
+        permissions.use_key_for_machine_logs(keys.data_key),
     )
     return t.add_resource(
         stepfunctions.StateMachine(

@@ -18,7 +18,7 @@ from blueprints.outputs import KeysOutputs, NetworkOutputs
 from blueprints.settings import Settings
 
 HTTPS = 443
-MYSQL = 3306  # of databases that are not ours; our own has another port
+MYSQL = 3306  # of databases that are not ours, and of every RDS Proxy; our own database has another port
 # A group without an egress rule may send anywhere; this rule stands for "nowhere".
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
 NOWHERE = "127.0.0.1/32"
@@ -46,7 +46,10 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
     functions = _group(t, vpc, "FunctionsGroup", "Functions that speak to a database", _gateways_only())
     proxy = _group(t, vpc, "ProxyGroup", "RDS Proxy", _nowhere())
     database = _group(t, vpc, "DatabaseGroup", "Databases", _nowhere())
-    _connect(t, functions, proxy, port)
+    # A proxy listens on its engine's usual port, whatever the port of the database behind it; it can't be set.
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBProxy.html (takes no port)
+    # https://github.com/gravitational/teleport/issues/35268
+    _connect(t, functions, proxy, MYSQL)
     _connect(t, functions, database, port)
     _connect(t, proxy, database, port)
 
@@ -132,7 +135,10 @@ def _flow_log(t: Template, settings: Settings, keys: KeysOutputs, vpc: ec2.VPC) 
         [awacs.logs.CreateLogStream, awacs.logs.PutLogEvents, awacs.logs.DescribeLogStreams],
         [group.get_att("Arn")],
     )
-    role = iam.role(t, settings, "FlowLogRole", "vpc-flow-logs", write)
+    find = iam.unscoped(
+        "FindLogGroups", [awacs.logs.DescribeLogGroups], "CloudWatch Logs lists groups of the whole account or none"
+    )
+    role = iam.role(t, settings, "FlowLogRole", "vpc-flow-logs", write, find)
     t.add_resource(
         ec2.FlowLog(
             "FlowLog",

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from troposphere import AWSHelperFn, Export, ImportValue, Output, Split, Template
 
 from blueprints.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Outputs:
     """Base of one stack's outputs; a subclass declares one field per value.
 
     The producer fills the fields with references to its resources and calls :meth:`publish`. A consumer receives the
     same class from :meth:`imported`, filled with imports. Both sides therefore agree on every name. Both regions
     publish every field; what only the primary region has is named by the settings instead.
+
+    Type checkers take subclasses for dataclasses. They are none: ``dataclass`` compiles six methods for each class, and
+    of these ``build.py``, which would wait for it every time, needs one.
     """
 
     stack: ClassVar[str]
+    fields: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls) -> None:
+        cls.fields = tuple(name for name in cls.__annotations__ if name != "stack")
+
+    def __init__(self, **values: Any) -> None:
+        if wrong := values.keys() ^ set(self.fields):
+            raise TypeError(f"{type(self).__name__} has other fields: {', '.join(sorted(wrong))}")
+        self.__dict__.update(values)
 
     def publish(self, template: Template, settings: Settings) -> None:
         """Add one exported output per field to *template*."""
-        for field in fields(self):
-            title = _title(field.name)
+        for field in self.fields:
+            title = _title(field)
             name = settings.export(self.stack, title)
-            template.add_output(Output(title, Value=getattr(self, field.name), Export=Export(name)))
+            template.add_output(Output(title, Value=getattr(self, field), Export=Export(name)))
 
     @classmethod
     def imported(cls, settings: Settings) -> Self:
         """These outputs as another stack of the same account and region sees them."""
-        return cls(**{f.name: ImportValue(settings.export(cls.stack, _title(f.name))) for f in fields(cls)})
+        return cls(**{field: ImportValue(settings.export(cls.stack, _title(field))) for field in cls.fields})
 
 
-@dataclass(frozen=True, kw_only=True)
 class KeysOutputs(Outputs):
     """ARNs of the region's customer-managed keys, one per purpose."""
 
@@ -45,7 +55,6 @@ class KeysOutputs(Outputs):
     logs_key: AWSHelperFn
 
 
-@dataclass(frozen=True, kw_only=True)
 class NetworkOutputs(Outputs):
     """The region's private network; *subnets* is a comma-separated list, see :attr:`subnet_ids`."""
 
@@ -62,7 +71,6 @@ class NetworkOutputs(Outputs):
         return Split(",", self.subnets)
 
 
-@dataclass(frozen=True, kw_only=True)
 class StorageOutputs(Outputs):
     """The region's own buckets (names and ARNs) and its replica of the ledger."""
 
@@ -77,7 +85,6 @@ class StorageOutputs(Outputs):
     ledger_arn: AWSHelperFn
 
 
-@dataclass(frozen=True, kw_only=True)
 class DatabaseOutputs(Outputs):
     """What a database of this platform needs in either region, so that a copy can be restored there."""
 
@@ -88,7 +95,6 @@ class DatabaseOutputs(Outputs):
     option_group: AWSHelperFn
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProxyOutputs(Outputs):
     """The region's RDS Proxy; published if the settings ask for one. The recovery region's has no target yet."""
 
@@ -99,7 +105,6 @@ class ProxyOutputs(Outputs):
     proxy_endpoint: AWSHelperFn
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOutputs(Outputs):
     """The region's event bus and state machines."""
 

@@ -16,7 +16,7 @@ import awacs.s3
 import awacs.sqs
 import awacs.states
 import awacs.xray
-from awacs.aws import Action, ForAnyValueStringEquals, Statement, StringEquals, StringLike
+from awacs.aws import Action, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
@@ -85,12 +85,39 @@ def use_key_for_machines(key: AWSHelperFn) -> Statement:
     )
 
 
+def use_key_for_machine_logs(key: AWSHelperFn) -> Statement:
+    """Encrypt under *key* what our machines send to their logs; CloudWatch Logs decrypts it when it delivers."""
+    # Without it a machine under a key of ours writes no log, and says nothing. The context ends in a literal "*".
+    # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html (step 3)
+    return allow(
+        "EncryptMachineLogs",
+        [awacs.kms.GenerateDataKey],
+        [key],
+        StringEquals("kms:EncryptionContext:SourceArn", arns.arn("logs", "*")),
+    )
+
+
+def use_key_for_schedules(settings: Settings, key: AWSHelperFn) -> Statement:
+    """Decrypt under *key* what our schedules hand to their targets."""
+    # Scheduler does this as the role itself, so kms:ViaService, which is of calls that a service makes for somebody
+    # else, would lock it out; AWS's own policies name the encryption context alone.
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
+    # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/SageMakerStudioProjectUserRolePolicy.html
+    return allow(
+        "DecryptSchedules",
+        [awacs.kms.Decrypt],
+        [key],
+        ArnLike("kms:EncryptionContext:aws:scheduler:schedule:arn", arns.schedules(settings)),
+    )
+
+
 def lend_key_to_rds(sid: str, *keys: AWSHelperFn) -> Statement:
     """Have RDS use *keys* for a snapshot, an export or a copy that outlasts our call."""
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartExportTask.html (KmsKeyId: RetireGrant, too)
     return allow(
         sid,
-        [awacs.kms.CreateGrant, awacs.kms.DescribeKey, *ENCRYPT_AND_DECRYPT],
+        [awacs.kms.CreateGrant, awacs.kms.RetireGrant, awacs.kms.DescribeKey, *ENCRYPT_AND_DECRYPT],
         keys,
         StringEquals("kms:ViaService", Sub(f"rds.{arns.HERE}.amazonaws.com")),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import awacs.sqs
 from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Statement, StringEquals
@@ -22,8 +22,7 @@ DEAD_RETENTION = timedelta(days=14)
 KEY_REUSE = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """A service that may send to a queue on behalf of *sources* (ARNs or patterns), ``events`` say."""
 
     service: str

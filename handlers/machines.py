@@ -33,18 +33,24 @@ def answer(states: SFNClient, token: str, outcome: Succeeded | Failed) -> None:
 
 def ending(states: SFNClient, execution: str) -> dict[str, Any] | None:
     """How *execution* ended, as a machine would catch it (``Error``, ``Cause``); nothing while it goes on."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415  # loaded with the client
-
-    try:
-        found = states.describe_execution(executionArn=execution)
-    except ClientError as error:
-        if code(error) in {"ExecutionDoesNotExist", "InvalidArn"}:
-            return {"Error": "RunEnded", "Cause": f"{execution} does not exist"}
-        raise
+    found = _described(states, execution)
+    if found is None:
+        return {"Error": "RunEnded", "Cause": f"{execution} does not exist"}
     if found["status"] in {"RUNNING", "PENDING_REDRIVE"}:
         return None
     cause = found.get("cause") or f"the run ended as {found['status']} without recording why"
     return {"Error": found.get("error") or "RunEnded", "Cause": cause}
+
+
+def given(states: SFNClient, execution: str) -> dict[str, Any]:
+    """What *execution* was started with; nothing if there is no such execution.
+
+    Asked for, since events of machines under a customer-managed key bear neither input, output, error nor cause:
+    https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+    """
+    found = _described(states, execution)
+    data: dict[str, Any] = json.loads(found.get("input") or "{}") if found else {}
+    return data
 
 
 def start(states: SFNClient, machine: str, names: list[str], data: dict[str, Any]) -> bool:
@@ -60,3 +66,14 @@ def start(states: SFNClient, machine: str, names: list[str], data: dict[str, Any
         else:
             return True
     return False
+
+
+def _described(states: SFNClient, execution: str) -> Any | None:
+    from botocore.exceptions import ClientError  # noqa: PLC0415  # loaded with the client
+
+    try:
+        return states.describe_execution(executionArn=execution)
+    except ClientError as error:
+        if code(error) in {"ExecutionDoesNotExist", "InvalidArn"}:
+            return None
+        raise

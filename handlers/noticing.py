@@ -7,14 +7,21 @@ from collections.abc import Mapping
 from handlers import record_failure
 from handlers.cleaning import clean
 from handlers.concluding import Concluding
+from handlers.core.operations import Kind
 from handlers.ledger import Item
 
 
-def notice(concluding: Concluding, point: str) -> None:
-    """Look at every operation of *point* that is open in this region: something is said to have happened to it."""
+def notice(concluding: Concluding, point: str, kinds: frozenset[Kind]) -> None:
+    """Look at every operation of *point* that is open in this region: an event speaks of one of *kinds*.
+
+    One of another kind is settled on the way if it has ended, and its own event is still waited for.
+    """
     for row in concluding.following.ledger.operations(point):
-        if row["region"] == concluding.following.ledger.region and "open" in row:
-            look(concluding, row)
+        if row["region"] != concluding.following.ledger.region or "open" not in row:
+            continue
+        spoken_of = row["kind"] in kinds
+        if spoken_of or not row["answered"] or row.get("abandoned"):
+            look(concluding, row, unnoticed=not spoken_of)
 
 
 def look(concluding: Concluding, row: Item, *, unnoticed: bool = False) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from handlers import machines, noticing
 from handlers.concluding import Concluding
-from handlers.core import names
+from handlers.core import names, operations
 from handlers.core.errors import HoldfastError
 from handlers.following import Following
 from handlers.ledger import Item
@@ -57,30 +57,26 @@ def settle(concluding: Concluding, prefix: str, event: Item) -> None:
     """Look at what *event* points to. It is never believed: it may be late, doubled, out of order, or forged."""
     detail = event["detail"]
     look: dict[str, Callable[[], None]] = {
-        "RDS DB Snapshot Event": lambda: _snapshot_changed(concluding, prefix, detail["SourceIdentifier"]),
-        "Copy Concluded": lambda: noticing.notice(concluding, detail["recovery_point"]),
-        "Step Functions Execution Status Change": lambda: _execution_ended(concluding, detail),
+        "RDS DB Snapshot Event": lambda: _snapshot_changed(concluding, prefix, detail),
+        "Copy Concluded": lambda: noticing.notice(concluding, detail["recovery_point"], frozenset({"recovery-copy"})),
+        "Step Functions Execution Status Change": lambda: _execution_ended(concluding, detail["executionArn"]),
     }
     if event["detail-type"] in look:
         look[event["detail-type"]]()
 
 
-def _snapshot_changed(concluding: Concluding, prefix: str, snapshot: str) -> None:
-    if point := names.point_of_snapshot(prefix, snapshot):
-        noticing.notice(concluding, point)
+def _snapshot_changed(concluding: Concluding, prefix: str, detail: Item) -> None:
+    if point := names.point_of_snapshot(prefix, detail["SourceIdentifier"]):
+        noticing.notice(concluding, point, operations.kinds_of_event(detail.get("EventID", "")))
 
 
-def _execution_ended(concluding: Concluding, detail: Item) -> None:
-    """A run that ended without recording why is recorded as failed; all others did that themselves.
-
-    An input too large for the event is not in it; the sweep finds those runs.
-    """
-    execution = detail["executionArn"]
-    ending = machines.ending(concluding.following.clients.states, execution)
-    data = json.loads(detail.get("input") or "{}")
-    ledger = concluding.following.ledger
+def _execution_ended(concluding: Concluding, execution: str) -> None:
+    """A run that ended without recording why is recorded as failed; all others did that themselves."""
+    states, ledger = concluding.following.clients.states, concluding.following.ledger
+    ending = machines.ending(states, execution)
     if ending is None:
         return
+    data = machines.given(states, execution)
     if "request" in data:
         claim = ledger.read(f"POINT#{data['request']['point']['id']}", "CLAIM#copy")
         if claim and claim["execution"] == execution:

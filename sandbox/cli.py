@@ -11,6 +11,7 @@ import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -96,7 +97,8 @@ def _run(arguments: Namespace) -> int:
             progress.say("still up; press Ctrl-C to end")
             sys.stderr.write(look_around(story, report))
             sys.stderr.flush()
-            threading.Event().wait()
+            with suppress(Stopped):  # the way in which this is meant to end
+                threading.Event().wait()
     return 0 if report.verified else 1
 
 

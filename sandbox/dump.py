@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pymysql
 from pymysql.connections import Connection
@@ -151,8 +152,8 @@ def _select(connection: Connection[pymysql.cursors.Cursor], schema: str) -> None
 
 
 def _execute(connection: Connection[pymysql.cursors.Cursor], statement: Statement) -> None:
-    with connection.cursor() as cursor:  # the driver encodes the text back to the very same bytes
-        cursor.execute(statement.text.decode("utf-8", "surrogateescape"))
+    with connection.cursor() as cursor:
+        cursor.execute(cast("str", statement.text))  # bytes go as they are: a dump has binary strings in it
         while cursor.nextset():
             pass
 

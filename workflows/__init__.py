@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-try:  # libyaml's, where PyYAML was built with it: 8 times as fast
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
+from workflows.parsed import Definition, Parsed
 
 HERE = Path(__file__).parent
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-
-Definition = dict[str, Any]
+_parsed = Parsed()
 
 
 def names() -> list[str]:
     """Names of all workflows, sorted."""
     return sorted(path.name.removesuffix(".asl.yaml") for path in HERE.glob("*.asl.yaml"))
+
+
+def remember(path: Path) -> None:
+    """Have parsed workflows kept in *path*, and taken from there if their files are still the same."""
+    global _parsed  # noqa: PLW0603 (one for the whole run)
+    _parsed = Parsed(path)
 
 
 def load(name: str, **numbers: int) -> Definition:
@@ -34,15 +33,8 @@ def load(name: str, **numbers: int) -> Definition:
     Raises:
         KeyError: a placeholder that ends in ``Seconds`` or ``Limit`` was given no number.
     """
-    filled: Definition = _filled(_parsed(name), numbers)
+    filled: Definition = _filled(_parsed.definition(HERE / f"{name}.asl.yaml"), numbers)  # a copy
     return filled
-
-
-@cache
-def _parsed(name: str) -> Definition:
-    """Workflow *name* as it is written; :func:`_filled` copies it, so nobody can change it."""
-    parsed: Definition = yaml.load((HERE / f"{name}.asl.yaml").read_text(), Loader=SafeLoader)
-    return parsed
 
 
 def _filled(node: Any, numbers: dict[str, int]) -> Any:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import yaml
 
-import workflows
 from blueprints import backup, database, keys, network, outputs, storage
 from blueprints.settings import PRODUCTION as SETTINGS
 
-workflows.SafeLoader = yaml.SafeLoader  # what safe_load takes
+yaml.CSafeLoader = yaml.SafeLoader  # what safe_load takes
 folder = Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
 keys_outputs = outputs.KeysOutputs.imported(SETTINGS)

@@ -14,9 +14,19 @@ Item = dict[str, Any]  # a row of the ledger, or a description by RDS
 
 QUOTAS: Mapping[str, str] = {"export": "exports", "copy": "copies"}  # kinds that need a slot, and of which quota
 
+# An event of an export names its snapshot, so only the id tells which operation it speaks of: failed, cancelled,
+# completed, a table not extracted.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html#USER_Events.Messages.snapshot
+_EXPORT_EVENTS = {"RDS-EVENT-0159", "RDS-EVENT-0160", "RDS-EVENT-0161", "RDS-EVENT-0484"}
+
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (a function lives 15 minutes at most):
 # after that long, no call of a dead function can still be on its way
 LONGEST_CALL = timedelta(minutes=15)
+
+
+def kinds_of_event(event_id: str) -> frozenset[Kind]:
+    """Kinds of operation that an RDS snapshot event may speak of."""
+    return frozenset({"export"}) if event_id in _EXPORT_EVENTS else frozenset({"snapshot", "copy"})
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ RESERVED = {
         "Timeout",
     )
 }
-# https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html; Unknown: timeouts, out of memory
-LAMBDA = {
+# https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html; Unknown: out of memory
+LAMBDA = {"Sandbox.Timedout"} | {
     f"Lambda.{name}"
     for name in (
         "AWSLambdaException",
@@ -52,7 +52,7 @@ LAMBDA = {
 SERVICES = {"DynamoDb": "dynamodb", "EventBridge": "events", "Rds": "rds", "S3": "s3", "StepFunctions": "stepfunctions"}
 # Every service may answer so, and the models of few say it.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html
-COMMON = {"Throttling", "ServiceUnavailable"}
+COMMON = {"Throttling", "ServiceUnavailable", "AWSStepFunctions"}  # the last: what the SDK for Java calls the rest
 # https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html, and the optimized integrations
 ENDPOINTS = {"eventbridge": "events", "sfn": "stepfunctions", "states": "stepfunctions"}
 INTEGRATION = re.compile(r"arn:aws:states:::(?:aws-sdk:)?(\w+):(\w+)(?:\.(waitForTaskToken|sync|sync:2))?")
@@ -213,6 +213,17 @@ def test_a_path_is_never_mistaken_for_text(it):
 def test_a_failure_says_why(it):
     assert "Error" in it.state or "ErrorPath" in it.state
     assert "Cause" in it.state or "CausePath" in it.state
+
+
+@each("Task")
+def test_a_function_that_took_too_long_is_called_again(it):
+    """A function of ours ends before its task gives up, so Lambda's word for it is the one that comes.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    retried = {name for retrier in it.state["Retry"] for name in retrier["ErrorEquals"]}
+
+    assert "lambda" not in it.state["Resource"] or "Sandbox.Timedout" in retried
 
 
 def test_every_transient_error_is_retried_somewhere():

@@ -1,6 +1,7 @@
 """The rules of security.md about identity: who may do what, on what, and on whose behalf."""
 
 import json
+from fnmatch import fnmatch
 
 import pytest
 from rendering import BOUNDARY, each, found, listed, resolved, statements
@@ -33,7 +34,8 @@ def test_every_role_trusts_one_service_on_behalf_of_this_account(it):
     (service,) = trust["Principal"]["Service"]
 
     assert trust["Action"] == ["sts:AssumeRole"]
-    if service in ("lambda.amazonaws.com", "rds.amazonaws.com", "s3.amazonaws.com"):  # none documents such a condition
+    # None of these documents such a condition, and one that it doesn't send would lock it out.
+    if service in ("export.rds.amazonaws.com", "lambda.amazonaws.com", "rds.amazonaws.com", "s3.amazonaws.com"):
         assert "Condition" not in trust
     else:
         assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
@@ -139,3 +141,74 @@ def test_a_machine_may_invoke_exactly_the_functions_it_names(it):
     }
 
     assert allowed == {title for title in named if resources[title]["Type"] == "AWS::Lambda::Function"}
+
+
+def allowed(it, role):
+    """Statements of the policies of the role that a ``Fn::GetAtt`` names."""
+    resources = it.template["Resources"]
+    return [
+        statement
+        for policy in resources[role["Fn::GetAtt"][0]]["Properties"]["ManagedPolicyArns"]
+        for statement in resources[policy["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_a_machine_under_our_key_can_encrypt_its_history_and_its_log(it):
+    # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html (steps 3 and 5)
+    rights = [
+        (action, context)
+        for statement in allowed(it, it.properties["RoleArn"])
+        if it.properties["EncryptionConfiguration"]["KmsKeyId"] in statement["Resource"]
+        for action in statement["Action"]
+        for conditions in statement["Condition"].values()
+        for context in conditions
+    ]
+
+    assert set(rights) == {
+        ("kms:Decrypt", "kms:EncryptionContext:aws:states:stateMachineArn"),
+        ("kms:GenerateDataKey", "kms:EncryptionContext:aws:states:stateMachineArn"),
+        ("kms:GenerateDataKey", "kms:EncryptionContext:SourceArn"),
+    }
+
+
+@each("AWS::Scheduler::Schedule")
+def test_a_schedules_role_can_decrypt_it_by_itself(it):
+    """Scheduler decrypts as the role: a condition on the service that calls for it would never hold."""
+    (statement,) = [s for s in allowed(it, it.properties["Target"]["RoleArn"]) if s["Sid"] == "DecryptSchedules"]
+    (pattern,) = resolved(statement["Condition"], "eu-west-1")["ArnLike"].values()
+
+    assert statement["Resource"] == [it.properties["KmsKeyArn"]]
+    assert list(statement["Condition"]) == ["ArnLike"]
+    assert fnmatch(f"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/{it.properties['Name']}", pattern)
+
+
+@each("AWS::EC2::FlowLog")
+def test_a_flow_log_has_the_rights_that_aws_asks_for(it):
+    # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html; the template makes the group itself
+    wanted = {"CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams"}
+    actions = {action for s in allowed(it, it.properties["DeliverLogsPermissionArn"]) for action in s["Action"]}
+
+    assert actions == {f"logs:{name}" for name in wanted}
+
+
+def test_who_starts_an_export_has_the_rights_on_keys_that_aws_asks_for():
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartExportTask.html (KmsKeyId)
+    wanted = {
+        f"kms:{name}"
+        for name in (
+            "Encrypt",
+            "Decrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+            "CreateGrant",
+            "DescribeKey",
+            "RetireGrant",
+        )
+    }
+    lent = [s for it in found("AWS::IAM::ManagedPolicy") for s in statements(it) if s["Sid"] == "LendKeys"]
+
+    assert lent
+    assert all(set(statement["Action"]) == wanted for statement in lent)

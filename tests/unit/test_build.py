@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from troposphere import Template, sqs, stepfunctions
 
 import build
@@ -18,10 +16,6 @@ from blueprints.request import Request
 from blueprints.settings import PROFILES, SANDBOX
 
 REPOSITORY = Path(build.__file__).parent
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
 STACKS = ("one", "two")
 
 
@@ -71,17 +65,6 @@ def bench(tmp_path):
     return Bench(tmp_path)
 
 
-@given(JSON)
-def test_indented_json_says_what_was_meant(value):
-    assert json.loads(emit.indented(value)) == value
-
-
-def test_what_is_short_stands_on_one_line():
-    assert emit.indented({"Ref": "Queue", "Long": ["x" * 50, "y" * 50]}) == (
-        '{\n  "Ref": "Queue",\n  "Long": [\n    "' + "x" * 50 + '",\n    "' + "y" * 50 + '"\n  ]\n}'
-    )
-
-
 def test_a_deferred_module_is_there_when_it_is_asked():
     code = (
         "import sys; from blueprints import emit; emit.defer('cfn_flip'); import troposphere; "
@@ -91,6 +74,17 @@ def test_a_deferred_module_is_there_when_it_is_asked():
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
     assert "Description: x" in done.stdout
+
+
+def test_awacs_still_finds_wrong_types_although_what_it_finds_them_with_is_deferred():
+    code = (
+        "import sys; from blueprints import emit; emit.defer('inspect'); import awacs.aws; "
+        "assert '__file__' not in vars(sys.modules['inspect']); "
+        "awacs.aws.Statement(Sid=1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert "TypeError: Sid is <class 'int'>, expected" in done.stderr
 
 
 def test_a_definition_is_emitted_beside_its_template():
@@ -223,6 +217,21 @@ def test_check_believes_no_memory(bench):
 
     assert bench.emit() == []
     assert bench.check() == ["stale: sandbox/one.json"]
+
+
+def test_check_believes_no_parsed_workflow(tmp_path):
+    def run(*arguments: str) -> None:
+        code = (
+            "import build, pathlib, sys; build.OUTPUTS = pathlib.Path(sys.argv[1]) / 'outputs'; "
+            "sys.exit(build.main([*sys.argv[2:], '--stage', 'sandbox']))"
+        )
+        subprocess.run([sys.executable, "-c", code, tmp_path, *arguments], cwd=REPOSITORY, check=True)
+
+    run()
+    kept = tmp_path / ".cache/workflows.json"
+    kept.write_text(json.dumps({key: {"StartAt": "Wrong"} for key in json.loads(kept.read_bytes())}))
+
+    run("--check")
 
 
 def test_without_a_stage_every_profile_is_emitted(bench):

@@ -71,6 +71,7 @@ def test_every_zone_has_a_private_subnet_that_reaches_the_gateways(zones):
 
 
 def test_functions_reach_proxy_and_database_and_only_the_proxy_reaches_the_database_besides():
+    """The proxy on MySQL's own port, which is the only one that RDS Proxy has; the database on ours."""
     t = network.blueprint(PRODUCTION, KeysOutputs.imported(PRODUCTION))
     ways = {
         (rule["GroupId"]["Fn::GetAtt"][0], rule["SourceSecurityGroupId"]["Fn::GetAtt"][0], rule["FromPort"])
@@ -78,7 +79,7 @@ def test_functions_reach_proxy_and_database_and_only_the_proxy_reaches_the_datab
     }
 
     assert ways == {
-        ("ProxyGroup", "FunctionsGroup", 3307),
+        ("ProxyGroup", "FunctionsGroup", 3306),
         ("DatabaseGroup", "FunctionsGroup", 3307),
         ("DatabaseGroup", "ProxyGroup", 3307),
     }

@@ -54,6 +54,12 @@ def test_both_sides_of_a_contract_agree_on_every_name(outputs):
         assert output["Value"] == {"Fn::ImportValue": output["Export"]["Name"]}
 
 
+@pytest.mark.parametrize("fields", [{"data_key": 1, "backups_key": 1}, {**dict.fromkeys(KEYS.fields), "spare_key": 1}])
+def test_outputs_take_their_fields_and_no_others(fields):
+    with pytest.raises(TypeError, match=r"KeysOutputs has other fields: (logs|spare)_key"):
+        KeysOutputs(**fields)
+
+
 def test_suppressions_add_up_and_keep_their_reasons():
     q = sqs.Queue("Queue")
     accept(q, "checkov", "CKV_1", "first")

@@ -66,7 +66,7 @@ def test_a_boundary_bounds_every_role_when_the_settings_have_one():
     [
         ("states", "states:${AWS::Region}:${AWS::AccountId}:stateMachine:*"),
         ("scheduler", "scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/*"),
-        ("export.rds", "rds:${AWS::Region}:${AWS::AccountId}:*"),
+        ("monitoring.rds", "rds:${AWS::Region}:${AWS::AccountId}:db:*"),
     ],
 )
 def test_a_service_assumes_a_role_only_for_its_own_resources_of_this_account(service, source):

@@ -184,17 +184,18 @@ class Rds:
         for name, snapshot in self.snapshots.items():
             if snapshot["Status"] in ("creating", "copying"):
                 snapshot["Status"] = "available"
-                self.events.append(rds_event(name))
+                self.events.append(rds_event(name, "RDS-EVENT-0042"))
         ends = {"STARTING": "COMPLETE", "IN_PROGRESS": "COMPLETE", "CANCELING": "CANCELED"}
         for task in self.tasks.values():
             if task["Status"] in ends:
                 ended = ends[task["Status"]]
                 task.update(Status=ended, TaskEndTime=self.clock(), SnapshotTime=self.clock())
-                self.events.append(rds_event(task["SourceArn"].rsplit(":", 1)[-1]))
+                told = {"COMPLETE": "RDS-EVENT-0161", "CANCELED": "RDS-EVENT-0160"}[ended]
+                self.events.append(rds_event(task["SourceArn"].rsplit(":", 1)[-1], told))
 
 
-def rds_event(snapshot):
-    detail = {"SourceIdentifier": snapshot, "EventID": "RDS-EVENT-0042"}
+def rds_event(snapshot, event_id):
+    detail = {"SourceIdentifier": snapshot, "EventID": event_id}
     return {"detail-type": "RDS DB Snapshot Event", "source": "aws.rds", "detail": detail}
 
 

@@ -11,6 +11,7 @@ from test_operations_followed import take, taken
 from handlers import settle_operation, sweep_operations
 
 POINT = "orders-20261006t1200z"
+RUN = json.dumps({"database": "orders", "scheduled_at": NOON})
 
 
 @pytest.fixture
@@ -36,13 +37,15 @@ def settle(world, *bodies, region=PRIMARY):
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
-def ended(execution, status="TIMED_OUT", **data):
-    detail = {"executionArn": execution, "status": status, "input": json.dumps(data)}
+def ended(execution, status="TIMED_OUT"):
+    """As AWS sends it for a machine under a customer-managed key: without input, output, error and cause."""
+    detail = {"executionArn": execution, "status": status, "input": None, "inputDetails": {"included": False}}
     return {"detail-type": "Step Functions Execution Status Change", "source": "aws.states", "detail": detail}
 
 
-def snapshot_event(name):
-    return {"detail-type": "RDS DB Snapshot Event", "source": "aws.rds", "detail": {"SourceIdentifier": name}}
+def snapshot_event(name, event_id="RDS-EVENT-0042"):
+    detail = {"SourceIdentifier": name, "EventID": event_id}
+    return {"detail-type": "RDS DB Snapshot Event", "source": "aws.rds", "detail": detail}
 
 
 def test_an_event_that_lies_changes_nothing(world):
@@ -71,23 +74,33 @@ def test_a_message_that_cant_be_read_comes_again_and_holds_up_no_other(world):
 
 def test_a_run_that_timed_out_without_a_word_is_recorded_as_failed(world):
     claim(world)
-    world.states[PRIMARY].executions["run-1"] = {"status": "TIMED_OUT", "error": "States.Timeout", "cause": ""}
-    assert settle(world, ended("run-1", database="orders", scheduled_at=NOON)) == []
+    world.states[PRIMARY].executions["run-1"] = {
+        "status": "TIMED_OUT",
+        "error": "States.Timeout",
+        "cause": "",
+        "input": RUN,
+    }
+    assert settle(world, ended("run-1")) == []
     assert world.point()["error"] == "States.Timeout"
     assert len(failed(world)) == 1
 
 
 def test_a_run_that_died_before_it_had_its_point_is_recorded_as_failed(world):
-    world.states[PRIMARY].executions["run-1"] = {"status": "ABORTED"}
-    assert settle(world, ended("run-1", "ABORTED", database="orders", scheduled_at=NOON)) == []
+    world.states[PRIMARY].executions["run-1"] = {"status": "ABORTED", "input": RUN}
+    assert settle(world, ended("run-1", "ABORTED")) == []
     assert world.point()["cause"] == "the run ended as ABORTED without recording why"
     assert len(failed(world)) == 1
 
 
 def test_a_run_that_is_said_to_have_ended_and_goes_on_is_left_alone(world):
     claim(world)
-    assert settle(world, ended("run-1", database="orders", scheduled_at=NOON)) == []
+    assert settle(world, ended("run-1")) == []
     assert world.point()["status"] == "running"
+
+
+def test_a_run_that_nobody_knows_any_more_is_passed_over(world):
+    assert settle(world, ended("run-0")) == []
+    assert failed(world) == []
 
 
 def test_a_copy_run_that_timed_out_is_recorded_and_the_waiting_run_fails(world):
@@ -100,9 +113,9 @@ def test_a_copy_run_that_timed_out_is_recorded_and_the_waiting_run_fails(world):
         "open": RECOVERY,
         "begun_at": NOON,
     }
-    world.states[RECOVERY].executions["copy-1"] = {"status": "TIMED_OUT"}
-    request = {"point": {"id": POINT}}
-    assert settle(world, ended("copy-1", request=request), region=RECOVERY) == []
+    request = json.dumps({"request": {"point": {"id": POINT}}})
+    world.states[RECOVERY].executions["copy-1"] = {"status": "TIMED_OUT", "input": request}
+    assert settle(world, ended("copy-1"), region=RECOVERY) == []
     assert world.items[f"POINT#{POINT}", "OUTCOME#copy"]["state"] == "failed"
     assert "open" not in world.items[f"POINT#{POINT}", "CLAIM#copy"]
 
@@ -124,6 +137,17 @@ def test_a_lost_event_is_reported_once_and_only_after_it_had_its_time(world):
     world.sweep()
     (lost,) = world.bus[PRIMARY].of("Lost Event Found")
     assert lost == {"recovery_point": POINT, "operation": "snapshot", "seconds": 120}
+
+
+def test_the_event_of_another_operation_does_not_stand_in_for_a_lost_one(world):
+    point = claim(world)
+    take(world, "t1", point)
+    world.rds[PRIMARY].finish()
+    settle(world, snapshot_event(point["snapshot"], "RDS-EVENT-0161"))
+    assert "t1" in world.states[PRIMARY].answers
+    world.time += sweep_operations.EVENT_DELAY
+    world.sweep()
+    assert [lost["operation"] for lost in world.bus[PRIMARY].of("Lost Event Found")] == ["snapshot"]
 
 
 def test_an_event_that_comes_after_the_sweep_is_not_lost(world):

@@ -105,7 +105,8 @@ class Server:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def execute(self, sql: str) -> None:
+    def execute(self, text: bytes | str) -> None:
+        sql = text if isinstance(text, str) else text.decode("latin-1")
         for beginning, error in list(self.refuse.items()):
             if sql.startswith(beginning):
                 if error.args[0] == dump.NO_DATABASE_SELECTED:
@@ -151,6 +152,13 @@ def test_what_only_a_replica_needs_is_passed_over(tmp_path: Path) -> None:
     server = Server()
     load(tmp_path, "SET @@GLOBAL.GTID_PURGED='';\nUSE mine;", server)
     assert server.executed == ["USE mine", "(commit)"]
+
+
+def test_binary_strings_go_to_the_server_as_they_are(tmp_path: Path) -> None:
+    path, server = tmp_path / "dump.sql", Server()
+    path.write_bytes(b"INSERT INTO a VALUES (_binary '\x00\xff\xfe;');")
+    dump.load(server, path)  # type: ignore[arg-type]
+    assert server.executed[0].encode("latin-1") == b"INSERT INTO a VALUES (_binary '\x00\xff\xfe;')"
 
 
 def test_a_file_of_comments_protects_nothing(tmp_path: Path) -> None:
