@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ class Parsed:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
+
+    @cached_property
+    def known(self) -> dict[str, Definition]:
+        """Definitions by name and digest; read when the first is asked for, as most stacks have no workflow."""
         try:
-            known = json.loads(path.read_bytes()) if path else {}
+            known = json.loads(self.path.read_bytes()) if self.path else {}
         except (OSError, ValueError):
             known = {}
-        self.known: dict[str, Definition] = known if isinstance(known, dict) else {}
+        return known if isinstance(known, dict) else {}
 
     def definition(self, source: Path) -> Definition:
         """What *source* says; not to be changed, since the next who asks gets the same object."""
