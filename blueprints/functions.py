@@ -50,6 +50,7 @@ def function(  # noqa: PLR0913 (what differs between functions)
         permissions.write_traces(),
         allow("SendDeadLetters", [awacs.sqs.SendMessage], [dead.get_att("Arn")]),
         permissions.use_key("EncryptDeadLetters", keys.data_key, "sqs"),
+        permissions.read_own_variables(keys.data_key, arns.function(settings, module)),
     ]
     if vpc:
         own += _network_permissions(arns.function(settings, module))

@@ -16,7 +16,7 @@ import awacs.s3
 import awacs.sqs
 import awacs.states
 import awacs.xray
-from awacs.aws import Action, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
+from awacs.aws import Action, ArnEquals, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
@@ -71,6 +71,18 @@ def use_key(sid: str, key: AWSHelperFn, *services: str) -> Statement:
         [awacs.kms.Decrypt, awacs.kms.GenerateDataKey],
         [key],
         StringEquals("kms:ViaService", [Sub(f"{service}.{arns.HERE}.amazonaws.com") for service in services]),
+    )
+
+
+def read_own_variables(key: AWSHelperFn, function: AWSHelperFn) -> Statement:
+    """Decrypt under *key* the environment of *function* (ARN), and nothing else."""
+    # Lambda makes a grant when the function is made, which a role made anew does not have: then no function starts.
+    # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/lambda_function (KMSAccessDenied…)
+    return allow(
+        "ReadOwnVariables",
+        [awacs.kms.Decrypt],
+        [key],
+        ArnEquals("kms:EncryptionContext:aws:lambda:FunctionArn", function),
     )
 
 

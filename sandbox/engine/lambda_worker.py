@@ -1,4 +1,4 @@
-"""The process in which a Python function runs; started by MiniStack with the text of this file, standard library only.
+"""The program of the process in which a Python function runs, standard library only.
 
 One JSON line in says what to load, then one line in and one line out per invocation. ``print`` goes to the log. A
 handler that raises answers like one that returns, so that the process stays warm, as it does in AWS.
@@ -12,9 +12,7 @@ import time
 import traceback
 from typing import Any, TextIO
 
-KEPT = ("PATH", "LANG", "TZ", "TMPDIR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "LAMBDA_TASK_ROOT")  # fmt: skip
-KEPT_PREFIXES = ("AWS_LAMBDA_", "_LAMBDA_")
+END_OF_LOG = "\x1e"  # a line of the log that ends what one invocation wrote
 DEFAULT_TIMEOUT = "3"  # seconds, Lambda's own default
 
 
@@ -25,10 +23,10 @@ class Context:
     client_context = None
 
     def __init__(self, start: dict[str, Any], invocation: dict[str, Any]) -> None:
-        self.function_name = start["function_name"]
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         self.memory_limit_in_mb = start["memory"]
-        self.invoked_function_arn = invocation.get("invoked_function_arn") or start["arn"]
+        self.invoked_function_arn = invocation.get("invoked_function_arn") or os.environ["_LAMBDA_FUNCTION_ARN"]
         self.aws_request_id = invocation["request_id"]
         self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", f"/aws/lambda/{self.function_name}")
         self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
@@ -39,19 +37,22 @@ class Context:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-def clean_environment(variables: dict[str, str]) -> None:
-    """Leave what Lambda sets and the function's own variables; the environment of the local run must not leak in."""
-    for name in list(os.environ):
-        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
-            del os.environ[name]
-    os.environ.update(variables)
+def prefer(paths: list[str]) -> None:
+    """Let modules in *paths* win over installed ones, as in AWS, also over those that this process came with.
+
+    A library that is imported already may hold on to one that the function brings along, so all of them go.
+    """
+    sys.path[:0] = paths
+    own = {name.partition(".")[0] for path in paths if os.path.isdir(path) for name in os.listdir(path)}  # noqa: PTH112, PTH208
+    came_with = {name for name in sys.modules if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__"}}
+    if any(name in own for name in came_with):
+        for name in came_with:
+            del sys.modules[name]
 
 
 def load(start: dict[str, Any]) -> Any:
-    """Import the handler, looking in the function's own zip first."""
-    for layer in filter(None, os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
-        sys.path.insert(0, os.path.join(layer, "python"))  # noqa: PTH118  # pathlib costs a cold start 5 ms
-    sys.path.insert(0, start["code_dir"])
+    """Import the handler, looking in the function's own archive first."""
+    prefer(start["paths"])
     module = start["module"]
     try:
         return getattr(importlib.import_module(module), start["handler"])
@@ -84,8 +85,8 @@ def invoke(handler: Any, message: dict[str, Any], start: dict[str, Any]) -> dict
 
 
 def answer(channel: TextIO, message: dict[str, Any]) -> None:
-    """Write one line; an empty line on the log tells the reader that the log is complete."""
-    sys.stderr.write("\n")
+    """Write one line, after telling the reader of the log that it is complete."""
+    sys.stderr.write(f"\n{END_OF_LOG}\n")
     sys.stderr.flush()
     channel.write(json.dumps(message) + "\n")
     channel.flush()
@@ -95,9 +96,9 @@ def main() -> None:
     """Serve invocations until the pipe closes."""
     channel, sys.stdout = sys.stdout, sys.stderr
     start = json.loads(sys.stdin.readline())
-    clean_environment(start["env"])
     handler = load(start)
-    answer(channel, {"status": "ready", "cold": True})
+    channel.write("ready\n")
+    channel.flush()
     for line in sys.stdin:
         answer(channel, invoke(handler, json.loads(line), start))
 

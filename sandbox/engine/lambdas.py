@@ -1,11 +1,9 @@
-"""Lambda: exception names, warm workers, a clean environment, and asynchronous invocations with their destinations."""
+"""Lambda: exception names, warm workers, batches of messages, and asynchronous invocations with their destinations."""
 
 import json
 import logging
 import os
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -14,11 +12,11 @@ from ministack.core.concurrency import esm_wake, spawn_background
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import lambda_svc, sqs
 
+from sandbox.engine import lambda_environments
 from sandbox.engine.clients import client
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import session_of
 
-WORKER = (Path(__file__).parent / "lambda_worker.py").read_text()
 RETRY_SECONDS = (60, 120)  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 TIMED_OUT = "Task timed out after"
 logger = logging.getLogger("holdfast.lambda")
@@ -27,35 +25,11 @@ _original: dict[str, Any] = {}
 
 
 def install() -> None:
-    """Replace the worker's program, the reading of its answers, and asynchronous invocation."""
-    _original["detect"] = replace(lambda_runtime, "_detect_runtime_binary", detect_runtime, "222e200df2c0")
+    """Replace the execution environments, the reading of its answers, and asynchronous invocation."""
+    lambda_environments.install()
     replace(lambda_svc, "_execute_function_warm", execute, "62b9218bef5b")
     _original["batch"] = replace(lambda_svc, "_run_sqs_batch", run_batch, "f9bf630aabf3")
-    _original["credentials"] = replace(lambda_runtime, "execution_credentials", credentials, "cffaadc4f396")
     replace(lambda_svc, "invoke_async_with_retry", invoke_asynchronously, "289fe4d3cbd4")
-
-
-def detect_runtime(runtime: str) -> tuple[str, str]:
-    """Run every Python runtime on this interpreter with our worker; other runtimes as before."""
-    if runtime.startswith("python"):
-        return sys.executable, WORKER
-    return _original["detect"](runtime)
-
-
-def credentials(config: dict[str, Any]) -> dict[str, str]:
-    """The environment variables of the function's role session.
-
-    AWS's credentials come with an end, and a database takes no token of a session without one; MiniStack gave none.
-    """
-    role = session_of(config.get("Role", ""), config.get("FunctionName", "function"))
-    if role is None:
-        found: dict[str, str] = _original["credentials"](config)
-        return found
-    return {
-        "AWS_ACCESS_KEY_ID": role.key,
-        "AWS_SECRET_ACCESS_KEY": role.secret,
-        "AWS_SESSION_TOKEN": role.token or "",
-    }
 
 
 def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:

@@ -183,6 +183,15 @@ def test_a_schedules_role_can_decrypt_it_by_itself(it):
     assert fnmatch(f"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/{it.properties['Name']}", pattern)
 
 
+@each("AWS::Lambda::Function")
+def test_a_function_can_decrypt_its_own_environment_and_no_others(it):
+    (statement,) = [s for s in allowed(it, it.properties["Role"]) if s["Sid"] == "ReadOwnVariables"]
+    (arn,) = resolved(statement["Condition"], "eu-west-1")["ArnEquals"].values()
+
+    assert statement["Resource"] == [it.properties["KmsKeyArn"]]
+    assert arn == f"arn:aws:lambda:eu-west-1:123456789012:function:{it.properties['FunctionName']}"
+
+
 @each("AWS::EC2::FlowLog")
 def test_a_flow_log_has_the_rights_that_aws_asks_for(it):
     # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html; the template makes the group itself
