@@ -14,12 +14,7 @@ ENCRYPT_AND_DECRYPT = (
     awacs.kms.GenerateDataKeyWithoutPlaintext,
 )
 # Nothing ever scans the ledger, and nothing at run time may change the table itself.
-USE_LEDGER = (
-    awacs.dynamodb.GetItem,
-    awacs.dynamodb.BatchGetItem,
-    awacs.dynamodb.Query,
-    awacs.dynamodb.ConditionCheckItem,
-    awacs.dynamodb.PutItem,
-    awacs.dynamodb.UpdateItem,
-    awacs.dynamodb.DeleteItem,
-)
+# What a function does with the ledger: note something in a row it has, begin rows, or queue and leave the queue, too.
+NOTE_IN_LEDGER = (awacs.dynamodb.GetItem, awacs.dynamodb.UpdateItem)
+BEGIN_IN_LEDGER = (*NOTE_IN_LEDGER, awacs.dynamodb.PutItem)
+USE_LEDGER = (*BEGIN_IN_LEDGER, awacs.dynamodb.Query, awacs.dynamodb.DeleteItem)

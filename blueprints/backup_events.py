@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from troposphere import AWSHelperFn, If, Region, Template, awslambda, events, iam, scheduler, sqs, stepfunctions
+from troposphere import AWSHelperFn, If, Template, awslambda, events, iam, scheduler, sqs, stepfunctions
 
 from blueprints import arns, permissions
 from blueprints.iam import role
@@ -36,7 +36,15 @@ class Channel(NamedTuple):
     settle: sqs.Queue
     undelivered: sqs.Queue
 
-    def rule(self, title: str, pattern: dict[str, Any], target: dict[str, Any], bus: events.EventBus | None) -> None:
+    def rule(
+        self,
+        title: str,
+        pattern: dict[str, Any],
+        target: dict[str, Any],
+        bus: events.EventBus | None,
+        *,
+        state: AWSHelperFn | str = "ENABLED",
+    ) -> None:
         """Add a rule on *bus* (the default bus if none), its retries bounded and its dead letters kept."""
         on = {"EventBusName": bus.ref()} if bus else {}
         dead = events.DeadLetterConfig(Arn=self.undelivered.get_att("Arn"))
@@ -45,7 +53,7 @@ class Channel(NamedTuple):
                 title,
                 Name=self.settings.name(re.sub(r"(?<!^)(?=[A-Z])", "-", title).lower()),
                 EventPattern=pattern,
-                State="ENABLED",
+                State=state,
                 Targets=[events.Target(Id=title, RetryPolicy=RETRIES, DeadLetterConfig=dead, **target)],
                 **on,
             )
@@ -95,19 +103,17 @@ def channel(t: Template, settings: Settings, keys: KeysOutputs, settle_timeout: 
 def rules(c: Channel, copy: stepfunctions.StateMachine) -> None:
     """Add the rules: news of operations to the queue, requests and answers across the regions.
 
-    A forwarded event keeps the ``region`` it was born in, so that each region tells its own from the other's and
-    nothing goes round in circles.
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
+    Requests go one way only and answers the other, so that nothing can go round in circles, whatever a forwarded event
+    says of where it was born. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
     """
     s = c.settings
-    peer = If(PRIMARY, s.recovery_region, s.primary_region)
     peer_bus = If(PRIMARY, *(arns.bus(s, region=region) for region in (s.recovery_region, s.primary_region)))
     own_snapshots = {"SourceIdentifier": [{"prefix": f"{s.prefix}-"}]}
     bad_ends = {
         "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         "stateMachineArn": [arns.machine(s, name) for name in ("backup", "copy")],
     }
-    both_ways = ["Copy Requested", "Copy Concluded"]
+    in_primary, in_recovery = If(PRIMARY, "ENABLED", "DISABLED"), If(PRIMARY, "DISABLED", "ENABLED")
 
     c.rule("SnapshotChanged", _pattern("aws.rds", "RDS DB Snapshot Event", detail=own_snapshots), c.to_queue(), None)
     c.rule(
@@ -116,17 +122,19 @@ def rules(c: Channel, copy: stepfunctions.StateMachine) -> None:
         c.to_queue(),
         None,
     )
-    c.rule("CopyConcluded", _pattern(SOURCE, "Copy Concluded", region=[peer]), c.to_queue(), c.bus)
+    c.rule("CopyConcluded", _pattern(SOURCE, "Copy Concluded"), c.to_queue(), c.bus, state=in_primary)
 
     forward = role(c.t, s, "ForwardRole", "events", permissions.publish_events(peer_bus))
-    c.rule("Forward", _pattern(SOURCE, *both_ways, region=[Region]), _target(peer_bus, forward), c.bus)
+    outward = If(PRIMARY, "Copy Requested", "Copy Concluded")
+    c.rule("Forward", _pattern(SOURCE, outward), _target(peer_bus, forward), c.bus)
 
     start = role(c.t, s, "StartCopyRole", "events", permissions.start_executions(copy.ref()))
     c.rule(
         "CopyRequested",
-        _pattern(SOURCE, "Copy Requested", region=[peer]),
+        _pattern(SOURCE, "Copy Requested"),
         {**_target(copy.ref(), start), "InputPath": "$.detail"},
         c.bus,
+        state=in_recovery,
     )
 
 
@@ -178,8 +186,8 @@ def schedules(c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Fu
     )
 
 
-def _pattern(source: str, *detail_types: str, **more: object) -> dict[str, Any]:
-    return {"source": [source], "detail-type": list(detail_types), **more}
+def _pattern(source: str, detail_type: AWSHelperFn | str, **more: object) -> dict[str, Any]:
+    return {"source": [source], "detail-type": [detail_type], **more}
 
 
 def _target(arn: AWSHelperFn, caller: iam.Role) -> dict[str, AWSHelperFn]:

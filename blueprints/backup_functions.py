@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from awacs.aws import Statement
+from awacs.aws import Action, Statement
 from troposphere import AWSHelperFn, Template, awslambda, iam
 
 from blueprints import arns
 from blueprints import permissions as may
+from blueprints.actions import BEGIN_IN_LEDGER, NOTE_IN_LEDGER, USE_LEDGER
 from blueprints.functions import function
 from blueprints.iam import role
 from blueprints.outputs import KeysOutputs, NetworkOutputs, StorageOutputs
@@ -45,9 +46,10 @@ class Pipeline(NamedTuple):
 
     # ---- what several functions may do -------------------------------------------------------------------------------
 
-    def _ledger(self, *services: str) -> list[Statement]:
+    def _ledger(self, actions: Sequence[Action], *services: str) -> list[Statement]:
         """Use the ledger; and the data key, for it and for *services*."""
-        return [may.use_ledger(self.settings), may.use_key("UseDataKey", self.keys.data_key, "dynamodb", *services)]
+        key = may.use_key("UseDataKey", self.keys.data_key, "dynamodb", *services)
+        return [may.use_ledger(self.settings, actions), key]
 
     def _runs(self, *names: str) -> Statement:
         return may.describe_executions(*(arns.executions(self.settings, name) for name in names))
@@ -59,7 +61,7 @@ class Pipeline(NamedTuple):
         """See what has become of any operation, answer whoever waits, and take away what a failed run left."""
         s = self.settings
         return [
-            *self._ledger("states"),
+            *self._ledger(USE_LEDGER, "states"),
             self._answers("backup", "copy"),
             self._runs("backup", "copy"),
             may.describe_snapshots(s),
@@ -81,7 +83,7 @@ class Pipeline(NamedTuple):
         yield self._function("select_databases", may.describe_databases(), PREFIX=s.prefix, PAGE_SIZE=PAGE_SIZE)
         yield self._function(
             "claim_recovery_point",
-            *self._ledger("states"),
+            *self._ledger(BEGIN_IN_LEDGER, "states"),
             self._runs("backup"),
             may.describe_databases(),
             may.describe_keys(self.keys.data_key),
@@ -90,10 +92,10 @@ class Pipeline(NamedTuple):
             DATA_KEY=self.keys.data_key,
             RPO_SECONDS=_seconds(s.backup.recovery_point_objective),
         )
-        yield self._function("claim_copy", *self._ledger("states"), self._runs("copy"), LEDGER=ledger)
+        yield self._function("claim_copy", *self._ledger(BEGIN_IN_LEDGER, "states"), self._runs("copy"), LEDGER=ledger)
         yield self._function(
             "await_slot",
-            *self._ledger("states"),
+            *self._ledger(USE_LEDGER, "states"),
             self._answers("backup", "copy"),
             LEDGER=ledger,
             EXPORT_SLOTS=s.backup.concurrent_exports,
@@ -104,7 +106,7 @@ class Pipeline(NamedTuple):
         s, ledger, keys = self.settings, self.storage.ledger, self.keys
         yield self._function(
             "take_snapshot",
-            *self._ledger("states"),
+            *self._ledger(BEGIN_IN_LEDGER, "states"),
             self._answers("backup"),
             may.describe_databases(),
             may.describe_snapshots(s),
@@ -114,11 +116,11 @@ class Pipeline(NamedTuple):
             LEDGER=ledger,
             DATA_KEY=keys.data_key,
         )
-        yield self._function("record_taken", *self._ledger(), LEDGER=ledger)
+        yield self._function("record_taken", *self._ledger(NOTE_IN_LEDGER), LEDGER=ledger)
         writer = self._export_role()
         yield self._function(
             "export_snapshot",
-            *self._ledger("states"),
+            *self._ledger(USE_LEDGER, "states"),
             self._answers("backup"),
             may.describe_exports(),
             may.start_exports(s),
@@ -131,7 +133,7 @@ class Pipeline(NamedTuple):
         )
         yield self._function(
             "request_copy",
-            *self._ledger("states"),
+            *self._ledger(BEGIN_IN_LEDGER, "states"),
             self._answers("backup"),
             may.publish_events(arns.bus(s)),
             LEDGER=ledger,
@@ -139,7 +141,7 @@ class Pipeline(NamedTuple):
         )
         yield self._function(
             "copy_snapshot",
-            *self._ledger("states"),
+            *self._ledger(USE_LEDGER, "states"),
             self._answers("copy"),
             may.describe_snapshots(s),
             may.copy_snapshots(s),
@@ -165,7 +167,7 @@ class Pipeline(NamedTuple):
         )
         yield self._function(
             "check_export",
-            *self._ledger(),
+            *self._ledger(NOTE_IN_LEDGER),
             may.list_versions(storage.staging_arn, EXPORTS),
             may.read_objects(*(arns.objects(s, "staging", prefix) for prefix in (EXPORTS, INVENTORIES))),
             may.write_objects(arns.objects(s, "staging", MANIFESTS)),
@@ -194,7 +196,9 @@ class Pipeline(NamedTuple):
     def _concluding(self) -> Iterator[awslambda.Function]:
         told = {"LEDGER": self.storage.ledger, "BUS": self.bus}
         for module in ("conclude_recovery_point", "conclude_copy"):
-            yield self._function(module, *self._ledger(), may.publish_events(arns.bus(self.settings)), **told)
+            yield self._function(
+                module, *self._ledger(BEGIN_IN_LEDGER), may.publish_events(arns.bus(self.settings)), **told
+            )
         for module in ("record_failure", "record_copy_failure"):
             yield self._function(module, *self._settling(), timeout=CLEANING_TIMEOUT, **told)
 
@@ -203,6 +207,7 @@ class Pipeline(NamedTuple):
         yield self._function(
             "sweep_operations",
             *self._settling(),
+            may.find_unfinished(s),
             may.start_executions(arns.machine(s, "copy")),
             timeout=CLEANING_TIMEOUT,
             concurrency=1,

@@ -5,6 +5,8 @@ Which action knows which resource and condition: https://docs.aws.amazon.com/ser
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import awacs.awslambda
 import awacs.events
 import awacs.iam
@@ -276,9 +278,14 @@ def delete_objects(*objects: AWSHelperFn) -> Statement:
 # ---- DynamoDB, queues, events, state machines -----------------------------------------------------------------------
 
 
-def use_ledger(settings: Settings) -> Statement:
-    """Read and write the ledger; nothing ever scans it or drops it."""
-    return allow("UseLedger", USE_LEDGER, [arns.ledger(settings), arns.ledger_indexes(settings)])
+def use_ledger(settings: Settings, actions: Sequence[Action] = USE_LEDGER) -> Statement:
+    """Do *actions* in the ledger; nothing ever scans it or drops it."""
+    return allow("UseLedger", actions, [arns.ledger(settings)])
+
+
+def find_unfinished(settings: Settings) -> Statement:
+    """Ask the ledger's index for what is unfinished."""
+    return allow("FindUnfinished", [awacs.dynamodb.Query], [arns.ledger_indexes(settings)])
 
 
 def send_messages(*queues: AWSHelperFn) -> Statement:

@@ -202,7 +202,7 @@ def _ledger(t: Template, settings: Settings) -> None:
                 dynamodb.GlobalTableGlobalSecondaryIndex(
                     IndexName="open",
                     KeySchema=_key_schema("open", "begun_at"),
-                    Projection=dynamodb.Projection(ProjectionType="ALL"),
+                    Projection=dynamodb.Projection(ProjectionType="KEYS_ONLY"),
                 )
             ],
             SSESpecification=dynamodb.GlobalTableSSESpecification(SSEEnabled=True, SSEType="KMS"),

@@ -115,6 +115,8 @@ def _snapshot(row: Item, found: Item, now: datetime) -> Outcome:
 
 
 def _copy(row: Item, found: Item, now: datetime) -> Outcome:
+    if running := _under_way(row, found):  # nothing says that RDS names the source before the copy is there
+        return running
     source = found.get("SourceDBSnapshotIdentifier", "")
     if source != row["expected"]["source"]:
         return Failed(
@@ -137,13 +139,21 @@ def _copy(row: Item, found: Item, now: datetime) -> Outcome:
     )
 
 
+def _under_way(row: Item, found: Item) -> Running | None:
+    """How far a snapshot is; nothing if it has ended."""
+    status = found.get("Status", "")
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html
+    if status in {"creating", "copying", "pending"}:
+        return Running(f"{row['kind']} {row['resource']} ({status}, {found.get('PercentProgress', 0)} %)")
+    return None
+
+
 def _unfinished(row: Item, found: Item, noun: Literal["Snapshot", "Copy"]) -> Running | Failed | None:
     """Why a snapshot of the right source is no success; nothing if it is available, ours and under our key."""
     status = found.get("Status", "")
     name = row["resource"]
-    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html
-    if status in {"creating", "copying", "pending"}:
-        return Running(f"{row['kind']} {name} ({status}, {found.get('PercentProgress', 0)} %)")
+    if running := _under_way(row, found):
+        return running
     if not is_ours(row, found):
         return Failed(f"{noun}Refused", f"snapshot {name} exists without the tags of this deployment: delete or tag it")
     if status != "available":

@@ -104,18 +104,18 @@ def warm() -> None:
     """
     try:
         import boto3  # noqa: PLC0415  # without it, functions are forked just as well
-        import botocore.loaders  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415
     except ImportError:
         return
     session: Any = boto3.session.Session()
     for service in SERVICES:
         session.client(service, region_name="us-east-1", aws_access_key_id="-", aws_secret_access_key="-")  # noqa: S106
-    warmed, create = session._session.get_component("data_loader"), botocore.loaders.create_loader
+    warmed, create = session._session.get_component("data_loader"), botocore.session.create_loader
 
     def create_loader(search_path_string: str | None = None) -> Any:
         return create(search_path_string) if search_path_string else warmed
 
-    botocore.loaders.create_loader = create_loader
+    botocore.session.create_loader = create_loader
 
 
 def become(streams: list[int]) -> None:

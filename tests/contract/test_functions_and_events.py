@@ -1,7 +1,7 @@
 """The rules of security.md about what runs: functions, machines, events, logs."""
 
 import pytest
-from rendering import each, found
+from rendering import OPTIONS, each, found, rendered
 
 YEAR = 365  # days
 
@@ -83,3 +83,14 @@ def test_every_log_group_is_kept_for_a_year_under_our_key_which_serves_its_name(
 @each("AWS::CloudWatch::Alarm")
 def test_every_alarm_tells_somebody(it):
     assert it.properties["AlarmActions"]
+
+
+def test_requests_go_one_way_between_the_regions_and_answers_the_other():
+    """Or a forwarded event could be forwarded back, for ever."""
+    for stack in (templates["backup"] for templates in map(rendered, OPTIONS)):
+        rules = {title: r["Properties"] for title, r in stack["Resources"].items() if r["Type"] == "AWS::Events::Rule"}
+        assert rules["Forward"]["EventPattern"]["detail-type"] == [
+            {"Fn::If": ["IsPrimaryRegion", "Copy Requested", "Copy Concluded"]}
+        ]
+        assert rules["CopyRequested"]["State"] == {"Fn::If": ["IsPrimaryRegion", "DISABLED", "ENABLED"]}
+        assert rules["CopyConcluded"]["State"] == {"Fn::If": ["IsPrimaryRegion", "ENABLED", "DISABLED"]}

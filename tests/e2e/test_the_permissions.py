@@ -37,7 +37,6 @@ EXCUSES = [
     ("ForwardRole", "*", "EventBridge itself acts as this role: a refusal ends among the dead letters"),
     ("StartCopyRole", "*", "EventBridge itself acts as this role: a refusal ends among the dead letters"),
     ("ScheduleRole", "*", "Scheduler itself acts as this role: a refusal ends among the dead letters"),
-    ("*", "dynamodb:*", "one statement for all that use the ledger, and the ledger's one adapter needs all of it"),
     ("Record*FailureRole", "*", "used by the failures that tests/unit/handlers make, not all of which happen here"),
     ("SettleOperationRole", "*", "takes over whatever another function left half done; tests/unit/handlers try each"),
     ("SweepOperationsRole", "*", "takes over whatever another function left half done; tests/unit/handlers try each"),

@@ -113,8 +113,12 @@ def happy_path(machine: str, start: str, choices: dict[str, str]) -> list[str]:
     return path
 
 
-INNER_STATES = {"StartBackup", "BackupStarted", "BackupAlreadyStarted"}  # of fleet's Map
-GOOD_CHOICES = {"IsVerified": "RecoveryPointVerified", "AreDatabasesLeft": "FleetStarted"}
+INNER_STATES = {"StartBackup", "BackupStarted", "BackupNotStarted"}  # of fleet's Map
+GOOD_CHOICES = {
+    "IsVerified": "RecoveryPointVerified",
+    "AreDatabasesLeft": "HaveAllStarted",
+    "HaveAllStarted": "FleetStarted",
+}
 
 
 def failures() -> Iterator[Case]:
@@ -162,17 +166,17 @@ def others() -> Iterator[Case]:
         yield Case("backup", f"Verdict{status.capitalize()}", backup, "FAILED", "RecoveryPointPartial",
                    {"ConcludeRecoveryPoint": [returns({"status": status})]})  # fmt: skip
     page = {**HAPPY["fleet"]["SelectDatabases"], "marker": "m", "next_name": "n", "next_input": {"marker": "m"}}
-    handing_over = happy_path("fleet", "SelectDatabases", {"AreDatabasesLeft": "HandOver"})
+    handing_over = happy_path("fleet", "SelectDatabases", {**GOOD_CHOICES, "AreDatabasesLeft": "HandOver"})
     yield Case("fleet", "MoreDatabasesAreLeft", handing_over, answers={"SelectDatabases": [returns(page)]})
     yield Case("fleet", "NextFleetIsStartedAlready", handing_over,
                answers={"SelectDatabases": [returns(page)],
                         "HandOver": [throws("StepFunctions.ExecutionAlreadyExistsException")]})  # fmt: skip
-    yield Case("fleet", "HandOverFails", [*handing_over[:-1], "FleetFailed"], "FAILED", "FleetFailed",
+    yield Case("fleet", "HandOverFails", [*handing_over[:-2], "FleetFailed"], "FAILED", "FleetFailed",
                {"SelectDatabases": [returns(page)], "HandOver": [throws("SomethingElse")]})  # fmt: skip
     whole = happy_path("fleet", "SelectDatabases", GOOD_CHOICES)
     yield Case("fleet", "BackupIsStartedAlready", whole,
                answers={"StartBackup": [throws("StepFunctions.ExecutionAlreadyExistsException")] * 2})  # fmt: skip
-    yield Case("fleet", "BackupDoesNotStart", [*whole[:2], "FleetFailed"], "FAILED", "FleetFailed",
+    yield Case("fleet", "OneBackupDoesNotStart", [*whole[:-1], "FleetFailed"], "FAILED", "FleetFailed",
                {"StartBackup": [throws("SomethingElse")] * 2})  # fmt: skip
     yield Case("fleet", "NoDatabaseIsProtected", whole,
                answers={"SelectDatabases": [returns({**HAPPY["fleet"]["SelectDatabases"], "runs": []})]})  # fmt: skip
