@@ -11,7 +11,7 @@ from troposphere import AWSHelperFn, Template, awslambda, iam
 
 from blueprints import arns
 from blueprints import permissions as may
-from blueprints.actions import BEGIN_IN_LEDGER, NOTE_IN_LEDGER, USE_LEDGER
+from blueprints.actions import BEGIN_IN_LEDGER, CLAIM_IN_LEDGER, NOTE_IN_LEDGER, USE_LEDGER
 from blueprints.functions import function
 from blueprints.iam import role
 from blueprints.outputs import KeysOutputs, NetworkOutputs, StorageOutputs
@@ -83,7 +83,7 @@ class Pipeline(NamedTuple):
         yield self._function("select_databases", may.describe_databases(), PREFIX=s.prefix, PAGE_SIZE=PAGE_SIZE)
         yield self._function(
             "claim_recovery_point",
-            *self._ledger(BEGIN_IN_LEDGER, "states"),
+            *self._ledger(CLAIM_IN_LEDGER, "states"),
             self._runs("backup"),
             may.describe_databases(),
             may.describe_keys(self.keys.data_key),
@@ -92,7 +92,7 @@ class Pipeline(NamedTuple):
             DATA_KEY=self.keys.data_key,
             RPO_SECONDS=_seconds(s.backup.recovery_point_objective),
         )
-        yield self._function("claim_copy", *self._ledger(BEGIN_IN_LEDGER, "states"), self._runs("copy"), LEDGER=ledger)
+        yield self._function("claim_copy", *self._ledger(CLAIM_IN_LEDGER, "states"), self._runs("copy"), LEDGER=ledger)
         yield self._function(
             "await_slot",
             *self._ledger(USE_LEDGER, "states"),
@@ -195,10 +195,9 @@ class Pipeline(NamedTuple):
 
     def _concluding(self) -> Iterator[awslambda.Function]:
         told = {"LEDGER": self.storage.ledger, "BUS": self.bus}
-        for module in ("conclude_recovery_point", "conclude_copy"):
-            yield self._function(
-                module, *self._ledger(BEGIN_IN_LEDGER), may.publish_events(arns.bus(self.settings)), **told
-            )
+        tells = may.publish_events(arns.bus(self.settings))
+        yield self._function("conclude_recovery_point", *self._ledger(NOTE_IN_LEDGER), tells, **told)
+        yield self._function("conclude_copy", *self._ledger(BEGIN_IN_LEDGER), tells, **told)
         for module in ("record_failure", "record_copy_failure"):
             yield self._function(module, *self._settling(), timeout=CLEANING_TIMEOUT, **told)
 

@@ -27,18 +27,23 @@ class Forked:
             OSError: The zygote is gone.
         """
         (stdin, into), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
+        self._channel, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(zygote, [b"."], [theirs.fileno(), stdin, stdout, stderr])
+        except OSError:
+            self._channel.close()
+            for descriptor in (into, out, err):
+                os.close(descriptor)
+            raise
+        finally:
+            for descriptor in (stdin, stdout, stderr):
+                os.close(descriptor)
         self.stdin = os.fdopen(into, "w", encoding="utf-8", buffering=1)
         self.stdout = os.fdopen(out, encoding="utf-8")
         self.stderr = os.fdopen(err, encoding="utf-8")
         self.returncode: int | None = None
-        self._channel, theirs = socket.socketpair()
         self._lock = threading.Lock()
-        try:
-            with theirs:
-                socket.send_fds(zygote, [b"."], [theirs.fileno(), stdin, stdout, stderr])
-        finally:
-            for descriptor in (stdin, stdout, stderr):
-                os.close(descriptor)
 
     def poll(self) -> int | None:
         """Exit status, a signal's number negated, or None while it runs."""
@@ -69,15 +74,15 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, timeout: float | None) -> int | None:
-        if self.returncode is None:
-            poll = select.poll()
-            poll.register(self._channel, select.POLLIN)
-            if poll.poll(None if timeout is None else timeout * 1000):
-                with self._lock:
-                    if self.returncode is None:
-                        # nothing: the zygote was killed, and whoever holds this lets the process go at end of input
-                        self.returncode = int(self._channel.recv(16) or -signal.SIGKILL)
-        return self.returncode
+        with self._lock:
+            if self.returncode is None:
+                poll = select.poll()
+                poll.register(self._channel, select.POLLIN)
+                if poll.poll(None if timeout is None else timeout * 1000):
+                    self.returncode = -signal.SIGKILL  # if the zygote was: what it forked ends when its input does
+                    with self._channel, suppress(OSError, ValueError):
+                        self.returncode = int(self._channel.recv(16))
+            return self.returncode
 
 
 class Starter:
@@ -95,13 +100,13 @@ class Starter:
 
         The answer is a `Forked` or, without a zygote, a `subprocess.Popen`.
         """
-        if self._zygote is not None:
+        if zygote := self._zygote:
             with suppress(OSError):
-                forked = Forked(self._zygote)
+                forked = Forked(zygote)
                 start = {"program": str(program), "environment": dict(environment), "directory": str(directory)}
                 forked.stdin.write(json.dumps(start) + "\n")
                 return forked
-            self._zygote = None  # it is gone; we do without
+            self.close()  # it is gone; we do without
         return subprocess.Popen(
             [*PYTHON, program],
             cwd=directory,
@@ -115,6 +120,7 @@ class Starter:
 
     def close(self) -> None:
         """End the zygote and all that was forked from it."""
-        if self._zygote is not None:
-            self._zygote.close()
+        zygote, self._zygote = self._zygote, None
+        if zygote:
+            zygote.close()
             self.process.wait()

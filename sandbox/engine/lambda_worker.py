@@ -4,12 +4,15 @@ One JSON line in says what to load, then one line in and one line out per invoca
 handler that raises answers like one that returns, so that the process stays warm, as it does in AWS.
 """
 
+import filecmp
 import importlib
 import json
 import os
 import sys
 import time
 import traceback
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, TextIO
 
 END_OF_LOG = "\x1e"  # a line of the log that ends what one invocation wrote
@@ -40,14 +43,30 @@ class Context:
 def prefer(paths: list[str]) -> None:
     """Let modules in *paths* win over installed ones, as in AWS, also over those that this process came with.
 
-    A library that is imported already may hold on to one that the function brings along, so all of them go.
+    A library that is imported already may hold on to one that the function brings along in another version, so then
+    all of them are forgotten.
     """
     sys.path[:0] = paths
-    own = {name.partition(".")[0] for path in paths if os.path.isdir(path) for name in os.listdir(path)}  # noqa: PTH112, PTH208
-    came_with = {name for name in sys.modules if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__"}}
-    if any(name in own for name in came_with):
-        for name in came_with:
+    installed = {
+        name: Path(file)
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__"}
+        and (file := getattr(module, "__file__", None))
+    }
+    if any(brings_another(name, paths, installed) for name in installed if "." not in name):
+        for name in installed:
             del sys.modules[name]
+
+
+def brings_another(package: str, paths: list[str], installed: dict[str, Path]) -> bool:
+    """Whether *paths* hold a top-level module or package of that name, and with other content than *installed*."""
+    found = PathFinder.find_spec(package, paths)
+    if found is None or found.origin is None:
+        return False
+    theirs, ours = Path(found.origin).parent, installed[package].parent
+    mine = [file for name, file in installed.items() if name == package or name.startswith(f"{package}.")]
+    own = {file: theirs / file.relative_to(ours) for file in mine}
+    return not all(copy.is_file() and filecmp.cmp(copy, file, shallow=False) for file, copy in own.items())
 
 
 def load(start: dict[str, Any]) -> Any:
