@@ -41,7 +41,7 @@ WAITS_FOR: Mapping[str, str] = {
     "RecordCopyFailure": "the failure is recorded and cleaned up after",
 }
 MACHINES = ("fleet", "backup", "copy")
-RUNNING, ENDED = "RUNNING", "(ended)"
+RUNNING = "RUNNING"
 POLL = 0.2  # seconds between two looks
 POLL_PER_DATABASE = 0.04  # seconds more for each database, to leave the engine its time
 START_TIMEOUT = 30  # seconds until the schedule's event must have started `fleet`
@@ -74,7 +74,8 @@ class Follower:
     engine: Engine
     settings: Settings
     progress: Progress
-    _shown: dict[str, str] = field(default_factory=dict)  # execution -> state last shown
+    _told: dict[str, int] = field(default_factory=dict)  # execution -> states told of
+    _over: set[str] = field(default_factory=set)  # executions whose end was told
     _points: dict[str, str] = field(default_factory=dict)  # execution of `copy` -> recovery point
     _older: frozenset[str] = frozenset()
 
@@ -115,7 +116,7 @@ class Follower:
             backups = self.runs("backup")
             copies = [run for point in backups for run in self.copies_of(point.name)]
             for run in (*backups, *copies):
-                self._show(run)
+                self._show(run, alone=expected == 1)
             if len(backups) >= expected and all(run.status != RUNNING for run in (*backups, *copies)):
                 return backups
             self._check_fleet(begun, len(backups), expected)
@@ -139,20 +140,30 @@ class Follower:
             )
             raise StoryFailed(f"{what} within {START_TIMEOUT} s; the engine's log is {LAST_LOG}")
 
-    def _show(self, run: Run) -> None:
-        """Tell the person where the run is, or how it ended, once."""
-        before = self._shown.get(run.arn)
-        if before == ENDED:
+    def _show(self, run: Run, *, alone: bool) -> None:
+        """Tell the person what the run has been through since the last look, where it is, and how it ended."""
+        if run.arn in self._over:
             return
-        who = f"{run.machine} of {run.name if run.machine == 'backup' else self._points[run.arn]}"
+        point = run.name if run.machine == "backup" else self._points[run.arn]
+        who = run.machine if alone else f"{run.machine} of {point}"
+        passed, current = self._states(run)
+        for step in passed[self._told.get(run.arn, 0) :]:
+            self.progress.drop(run.arn)
+            self.progress.say(f"{who}: {step.name.partition('.')[2]} ({step.seconds:.1f} s)")
+        self._told[run.arn] = len(passed)
         if run.status != RUNNING:
-            self._shown[run.arn] = ENDED
-            self.progress.end(run.arn)
+            self._over.add(run.arn)
+            self.progress.drop(run.arn)
             self.progress.say(f"{who}: {run.status.lower()}")
-        elif (state := self.state_of(run)) and state != before:
-            self._shown[run.arn] = state
-            self.progress.end(run.arn)
-            self.progress.begin(run.arn, f"{who}: {state}", WAITS_FOR.get(state, ""))
+        elif current in WAITS_FOR:
+            self.progress.begin(run.arn, f"{who}: {current}", WAITS_FOR[current])
+
+    def _states(self, run: Run) -> tuple[list[Step], str]:
+        """The tasks that the run is through with, and the state that it is in."""
+        history = self._history(run)
+        entered = [e["stateEnteredEventDetails"]["name"] for e in history if e["type"].endswith("StateEntered")]
+        passed = [step for step in steps_of(run.machine, history) if step.name.partition(".")[2] in WAITS_FOR]
+        return passed, entered[-1] if entered else ""
 
     def state_of(self, run: Run) -> str | None:
         """The state that the run is in."""
@@ -164,8 +175,11 @@ class Follower:
 
     def steps(self, run: Run) -> list[Step]:
         """How long the run was in each of its states, in order."""
+        return steps_of(run.machine, self._history(run))
+
+    def _history(self, run: Run) -> list[dict[str, Any]]:
         pages = self._client(run.region).get_paginator("get_execution_history").paginate(executionArn=run.arn)
-        return steps_of(run.machine, (event for page in pages for event in page["events"]))
+        return [event for page in pages for event in page["events"]]
 
     def ending(self, run: Run) -> dict[str, Any]:
         """What Step Functions says of the run."""

@@ -90,6 +90,11 @@ class Progress:
             if activity:
                 self.say(f"{activity.what}: {result or 'done'} ({activity.seconds():.1f} s)")
 
+    def drop(self, key: str) -> None:
+        """What went on under *key* is over, and what became of it is told elsewhere."""
+        with self._lock:
+            self._activities.pop(key, None)
+
     @contextmanager
     def step(self, what: str, waits_for: str = "") -> Iterator[None]:
         """Show that *what* goes on as long as the block runs; if the block fails, say so."""
