@@ -50,19 +50,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str] | None) -> Namespace:
     """The arguments; argparse itself exits with 2 after one line for what it refuses."""
-    parser = ArgumentParser(
+    return parser().parse_args(argv)
+
+
+def parser() -> ArgumentParser:
+    """What may be given."""
+    known = ArgumentParser(
         prog="python -m sandbox",
         description="Build, deploy to two embedded regions, seed a database, back it up and prove it, on this machine.",
     )
-    parser.add_argument("--sql", type=Path, metavar="FILE", help="load this dump instead of the sample data")
-    parser.add_argument("--databases", type=_count, default=1, metavar="N", help="protect so many databases")
-    which = parser.add_mutually_exclusive_group()
+    known.add_argument("--sql", type=Path, metavar="FILE", help="load this dump instead of the sample data")
+    known.add_argument("--databases", type=_count, default=1, metavar="N", help="protect so many databases")
+    which = known.add_mutually_exclusive_group()
     which.add_argument("--stage", help="a profile of blueprints/settings.py (default: sandbox)")
     which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
-    parser.add_argument("--port", type=_port, metavar="P", help="where the embedded AWS listens (default: a free port)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--exit", action="store_true", help="end after the report instead of staying up")
-    return parser.parse_args(argv)
+    known.add_argument("--port", type=_port, metavar="P", help="where the embedded AWS listens (default: a free port)")
+    known.add_argument("--json", action="store_true", help="print the report as JSON")
+    known.add_argument("--exit", action="store_true", help="end after the report instead of staying up")
+    return known
 
 
 def _count(text: str) -> int:

@@ -12,7 +12,7 @@ from ministack.core.concurrency import spawn_background
 from ministack.core.responses import get_account_id, request_scope
 from ministack.services import kms, s3
 
-from sandbox.engine import faults
+from sandbox.engine import crc64, faults
 from sandbox.engine.keys import conditions
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import NotAllowed, require_role
@@ -29,6 +29,7 @@ _original: dict[str, Any] = {}
 def install() -> None:
     """Replace replication, and wrap the choice of checksums and of the encryption key."""
     replace(s3, "_maybe_replicate", replicate, "cb2dd6521e3d")
+    replace(s3, "_crc64nvme", crc64.checksum, "1762a2c1bd4e")
     _original["checksums"] = replace(s3, "_resolve_object_checksums", resolve_checksums, "af7c762a6604")
     _original["put"] = replace(s3, "_put_object", put_object, "cf5861e4d999")
     _original["encryption"] = replace(s3, "_resolve_sse_write_headers", resolve_encryption, "2affef5a7d37")

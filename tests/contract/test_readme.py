@@ -1,0 +1,56 @@
+"""The README says what is so."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from rendering import rendered
+
+import build
+from blueprints import settings_file
+from sandbox import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def table(heading):
+    """First cell of every row of the table that follows *heading* next."""
+    first, *lines = README.split(heading, 1)[1].split("\n| ", 1)[1].splitlines()
+    rows = [first, *(line.removeprefix("| ") for line in lines[: lines.index("")])]
+    return [row.split("|")[0].strip().strip("`") for row in rows if row.startswith("`")]
+
+
+def test_the_folder_map_holds_every_folder_of_the_repository():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    folders = {f"{path.split('/')[0]}/" for path in listed if "/" in path and not path.startswith(".")}
+
+    assert set(table("## The house")) - {"build.py"} == folders
+
+
+def test_every_option_of_the_local_run_is_explained():
+    known = set(re.findall(r"--[a-z]+", cli.parser().format_help())) - {"--help"}
+    told = {cell.split()[0].strip("`") for cell in table("| option, after")}
+
+    assert known == told
+
+
+def test_the_settings_file_of_the_example_is_valid(tmp_path):
+    path = tmp_path / "acme.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", README, re.DOTALL)[1].replace("\n   ", "\n"))
+    settings = settings_file.load(path)
+
+    assert settings.prefix == "acme-production"
+    assert build.templates(settings).keys() == build.STACKS.keys()
+
+
+def test_the_reserved_concurrency_is_as_high_as_it_says():
+    resources = rendered("PRODUCTION")["backup"]["Resources"].values()
+    reserved = sum(
+        r["Properties"]["ReservedConcurrentExecutions"] for r in resources if r["Type"] == "AWS::Lambda::Function"
+    )
+
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html (100 stay unreserved)
+    assert f"{reserved} in sum, so the account's limit must be at least {reserved + 100}" in README
