@@ -26,12 +26,8 @@ MODULES = (
 )
 
 
-SWITCH_INTERVAL = 0.0005  # seconds; a tenth of Python's, so that an export's reading does not hold up every answer
-
-
 def main() -> None:
     """Install and serve until the parent is gone."""
-    sys.setswitchinterval(SWITCH_INTERVAL)
     threading.Thread(target=wait_for_end_of_input, daemon=True, name="holdfast-parent").start()
     from ministack import app  # noqa: PLC0415  # it reads the environment when imported
 

@@ -23,10 +23,11 @@ def checksum(body: bytes) -> int:
     crc = ONES
     if blocks:
         advance = zeros()
-        for block in remainders(body[: blocks * LENGTH], blocks):
+        for remainder in remainders(body[: blocks * LENGTH], blocks):
+            joined = remainder
             for place in range(WIDTH):
-                block ^= advance[place][crc >> 8 * place & 0xFF]
-            crc = block
+                joined ^= advance[place][crc >> 8 * place & 0xFF]
+            crc = joined
     for byte in body[blocks * LENGTH :]:
         crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc ^ ONES
