@@ -115,19 +115,18 @@ def _for_docker() -> dict[str, str]:
 def _installed_now() -> Program | None:
     """The distribution's MariaDB, which we install when we are root; None when we may or can not."""
     managers = {
-        "apt-get": ["install", "-y", "--no-install-recommends", "mariadb-server"],
-        "dnf": ["install", "-y", "mariadb-server"],
-        "apk": ["add", "mariadb", "mariadb-client"],
+        "apt-get": ["apt-get update", "apt-get install -y --no-install-recommends mariadb-server"],
+        "dnf": ["dnf install -y mariadb-server"],
+        "apk": ["apk add --no-cache mariadb mariadb-client"],
     }
     name = next((found for found in managers if shutil.which(found)), None)
     if os.geteuid() != 0 or name is None:
         return None
-    command = [name, *managers[name]]
-    sys.stderr.write(f"No MySQL-compatible server here; installing one: {' '.join(command)}\n")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode != 0:
-        return None
-    return _on_path()
+    for command in managers[name]:
+        sys.stderr.write(f"No MySQL-compatible server here; installing one: {command}\n")
+        last = subprocess.run(command.split(), env=environment, stdout=sys.stderr, check=False)
+    return _on_path() if last.returncode == 0 else None  # a list of packages that is not new may do
 
 
 _template_lock = threading.Lock()

@@ -199,6 +199,21 @@ def test_nobody_but_root_has_packages_installed(monkeypatch):
     assert mysql_processes._installed_now() is None
 
 
+def test_as_root_the_systems_packages_are_looked_up_anew_and_installed(monkeypatch, tmp_path):
+    manager = tmp_path / "apt-get"
+    manager.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ntest "$1" = install\n')  # the look-up fails
+    manager.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(mysql_processes, "_on_path", lambda: "installed")
+
+    assert mysql_processes._installed_now() == "installed"
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "update",
+        "install -y --no-install-recommends mariadb-server",
+    ]
+
+
 def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
