@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handlers.concluding import Concluding
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, now, region, translated
+from handlers.runtime import from_environment, translated
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{point, copy, vault} -> {state, facts}``."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
-    return conclude(Concluding(following, environment.bus), event["point"], event["copy"], event["vault"])
+    concluding = Concluding.here(environment.ledger, environment.bus)
+    return conclude(concluding, event["point"], event["copy"], event["vault"])
 
 
 def conclude(concluding: Concluding, point: Item, copy: Item, vault: Item) -> Item:

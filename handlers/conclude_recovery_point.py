@@ -8,9 +8,8 @@ from handlers.concluding import Concluding
 from handlers.core import points
 from handlers.core.errors import AlreadyClaimed
 from handlers.core.names import iso
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, now, region, translated
+from handlers.runtime import from_environment, translated
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{point, check, copy} -> {status, level, problems, reason}``."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
-    return conclude(Concluding(following, environment.bus), event["point"], event["check"], event["copy"])
+    concluding = Concluding.here(environment.ledger, environment.bus)
+    return conclude(concluding, event["point"], event["check"], event["copy"])
 
 
 def conclude(concluding: Concluding, point: Item, check: Item, copy: Item) -> Item:

@@ -14,7 +14,7 @@ from handlers.core.operations import Running
 from handlers.events import publish
 from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import log, translated
+from handlers.runtime import Clients, log, now, region, translated
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Concluding:
 
     following: Following
     bus: str
+
+    @classmethod
+    def here(cls, ledger: str, bus: str) -> Concluding:
+        """The runs of the region that this function runs in, with the table *ledger* and the event bus *bus*."""
+        return cls(Following.of(Clients(), ledger, region(), now), bus)
 
     # ---- the primary region: points ----------------------------------------------------------------------------------
 

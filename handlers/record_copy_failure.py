@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from handlers.concluding import Concluding
 from handlers.core import points
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, now, region, translated
+from handlers.runtime import from_environment, translated
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{point, execution, error} -> {error, cause}``."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
-    return record(Concluding(following, environment.bus), event["point"], event["execution"], event["error"])
+    concluding = Concluding.here(environment.ledger, environment.bus)
+    return record(concluding, event["point"], event["execution"], event["error"])
 
 
 def record(concluding: Concluding, point: Item, execution: str, error: Item) -> Item:

@@ -9,9 +9,8 @@ from handlers.concluding import Concluding
 from handlers.core import names, points
 from handlers.core.errors import InvalidRequest
 from handlers.events import publish
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, now, region, translated
+from handlers.runtime import from_environment, translated
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{database, scheduled_at, execution, error} -> {error, cause}``."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
-    return record(Concluding(following, environment.bus), event)
+    concluding = Concluding.here(environment.ledger, environment.bus)
+    return record(concluding, event)
 
 
 def record(concluding: Concluding, event: Item) -> Item:

@@ -10,9 +10,8 @@ from handlers import machines, noticing
 from handlers.concluding import Concluding
 from handlers.core import names, operations
 from handlers.core.errors import HoldfastError
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, log, now, region, translated
+from handlers.runtime import from_environment, log, translated
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{Records: [SQS message of an EventBridge event]} -> {batchItemFailures: [{itemIdentifier}]}``."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
-    return settle_all(Concluding(following, environment.bus), environment.prefix, event["Records"])
+    concluding = Concluding.here(environment.ledger, environment.bus)
+    return settle_all(concluding, environment.prefix, event["Records"])
 
 
 def settle_all(concluding: Concluding, prefix: str, records: list[Item]) -> Item:

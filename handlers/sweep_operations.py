@@ -11,9 +11,8 @@ from handlers.concluding import Concluding
 from handlers.core import leases, names, points
 from handlers.core.errors import HoldfastError
 from handlers.events import publish
-from handlers.following import Following
 from handlers.ledger import Item
-from handlers.runtime import Clients, from_environment, log, now, region, translated
+from handlers.runtime import from_environment, log, translated
 
 EVENT_DELAY = timedelta(seconds=120)  # an event that has not come by then counts as lost
 _STARTS = 9  # names to try for one copy run
@@ -39,9 +38,9 @@ class Environment:
 def handler(event: Item, context: object) -> Item:
     """``{} -> {looked_at, failed}``; what fails is tried again by the next sweep."""
     environment = from_environment(Environment)
-    following = Following.of(Clients(), environment.ledger, region(), now)
+    concluding = Concluding.here(environment.ledger, environment.bus)
     with translated():
-        return sweep(Concluding(following, environment.bus), environment)
+        return sweep(concluding, environment)
 
 
 def sweep(concluding: Concluding, environment: Environment) -> Item:

@@ -460,7 +460,7 @@ def test_a_token_is_answered_once_and_an_invented_one_is_refused(engine, queue):
 def function(engine):
     """A function that does what its event asks; its ARN."""
     if engine.aws is None:
-        pytest.skip("needs Lambda")
+        pytest.skip("needs a function to invoke, and Step Functions Local runs none")
     source = textwrap.dedent(
         """
         import os, time
