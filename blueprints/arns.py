@@ -51,6 +51,12 @@ def bucket_name(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
     return Sub(f"{settings.name(purpose)}-{region}-{ACCOUNT}")
 
 
+def bucket_address(settings: Settings, purpose: str, region: str) -> Sub:
+    """Host name of a bucket, in its region; no other name works for every region."""
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html
+    return Sub(f"{settings.name(purpose)}-{region}-{ACCOUNT}.s3.{region}.amazonaws.com")
+
+
 def bucket(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
     """ARN of a bucket."""
     return Sub(f"arn:${{AWS::Partition}}:s3:::{settings.name(purpose)}-{region}-{ACCOUNT}")
@@ -95,6 +101,33 @@ def database_user(user: str) -> Sub:
     """ARN of an IAM database user on every instance of the account and region."""
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
     return arn("rds-db", f"dbuser:*/{user}")
+
+
+def topic(name: str, *, region: str = HERE) -> Sub:
+    """ARN of an SNS topic."""
+    return arn("sns", name, region=region)
+
+
+def alerts(settings: Settings, *, region: str = HERE) -> Sub:
+    """ARN of the topic that alarms are sent to."""
+    return topic(settings.name("alerts"), region=region)
+
+
+def api(api_id: str, rest: str = "*") -> Sub:
+    """ARN of what a client may do with a REST API, given by the logical id: ``<stage>/<method>/<path>``."""
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
+    return arn("execute-api", f"${{{api_id}}}/{rest}")
+
+
+def alias(settings: Settings, module: str, name: str = "live") -> Sub:
+    """ARN of an alias of the function of ``handlers/<module>.py``."""
+    return arn("lambda", f"function:{settings.name(module.replace('_', '-'))}:{name}")
+
+
+def distributions() -> Sub:
+    """ARN pattern of every CloudFront distribution of the account; they lie in no region."""
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html
+    return arn("cloudfront", "distribution/*", region="")
 
 
 def own_roles(settings: Settings) -> Sub:

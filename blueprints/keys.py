@@ -7,46 +7,36 @@ the services that come without a role. Deployed to both regions, alike.
 from __future__ import annotations
 
 import awacs.kms
-from awacs.aws import (
-    Action,
-    Allow,
-    ArnLike,
-    Bool,
-    BoolIfExists,
-    Condition,
-    ConditionElement,
-    Deny,
-    PolicyDocument,
-    Principal,
-    Statement,
-    StringEquals,
-)
-from troposphere import AccountId, Sub, Template, kms
+from awacs.aws import Allow, ArnLike, Condition, Principal, Statement, StringEquals, StringLike
+from troposphere import AccountId, Sub, Template
 
 from blueprints import arns, iam
 from blueprints.actions import ENCRYPT_AND_DECRYPT
+from blueprints.customer_keys import THIS_KEY, key, log_groups, serve
 from blueprints.outputs import KeysOutputs
 from blueprints.settings import Settings
 from blueprints.suppressions import accept
 
-DELETION_WINDOW = 30  # days, the longest; what a lost key has encrypted is lost for ever
-THIS_KEY = ["*"]  # in a key policy, "*" is the key that bears the policy
+# The one log group whose name is not ours to choose: API Gateway's execution log of stage "api", by the API's id.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+EXECUTION_LOGS = "API-Gateway-Execution-Logs_*/api"
 
 
 def blueprint(settings: Settings) -> Template:
     """Template of the keys stack."""
     t = Template(Description=f"{settings.prefix}: customer-managed keys of one region")
 
-    data = _key(
+    data = key(
         t,
         settings,
         "data",
-        "databases, their secrets, the ledger, queues, topics, functions' variables",
+        "databases, their secrets, the ledger, queues, topics, functions' variables, the site",
         _events_to_queues(),
         _messages_to_topics(),
         *_event_bus(settings),
         _log_delivery(),
         _ledger(settings),
+        *([_site_through_cloudfront(settings)] if settings.site.cloudfront else []),
     )
     accept(
         data,
@@ -55,8 +45,8 @@ def blueprint(settings: Settings) -> Template:
         "the ledger's statement is for any principal, but only this account's pipeline roles, through DynamoDB, for one"
         " table; the form that AWS documents",
     )
-    backups = _key(t, settings, "backups", "exports, the vault and the snapshots of the recovery region")
-    logs = _key(t, settings, "logs", "log groups", _log_groups(settings))
+    backups = key(t, settings, "backups", "exports, the vault and the snapshots of the recovery region")
+    logs = key(t, settings, "logs", "log groups", log_groups(settings, EXECUTION_LOGS))
 
     KeysOutputs(data_key=data.get_att("Arn"), backups_key=backups.get_att("Arn"), logs_key=logs.get_att("Arn")).publish(
         t, settings
@@ -64,90 +54,20 @@ def blueprint(settings: Settings) -> Template:
     return t
 
 
-def _key(t: Template, settings: Settings, purpose: str, encrypts: str, *statements: Statement) -> kms.Key:
-    key = t.add_resource(
-        kms.Key(
-            f"{purpose.capitalize()}Key",
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
-            Description=f"{settings.prefix} {purpose}: {encrypts}",
-            EnableKeyRotation=True,
-            PendingWindowInDays=DELETION_WINDOW,
-            KeyPolicy=PolicyDocument(
-                Version=iam.VERSION,
-                Statement=[
-                    _account(),
-                    _grants_only_for_services(),
-                    _no_destruction_by_us(settings),
-                    *statements,
-                ],
-            ),
-        )
-    )
-    t.add_resource(kms.Alias(f"{purpose.capitalize()}Alias", AliasName=settings.alias(purpose), TargetKeyId=key.ref()))
-    return key
-
-
-def _account() -> Statement:
-    # Without it IAM policies say nothing about the key, and a mistake in the key policy locks everybody out.
-    # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
-    return Statement(
-        Sid="DelegateToAccount",
-        Effect=Allow,
-        Principal=Principal("AWS", arns.account_root()),
-        Action=[Action("kms", "*")],
-        Resource=THIS_KEY,
-    )
-
-
-def _grants_only_for_services() -> Statement:
-    # A grant is a permission that no policy shows. RDS, DynamoDB and Lambda need them for work that outlasts our call;
-    # a person or a function must not make one for anybody else. A service that calls in its own name is let through.
-    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource
-    return Statement(
-        Sid="DenyGrantsButForServices",
-        Effect=Deny,
-        Principal=Principal("*"),
-        Action=[awacs.kms.CreateGrant],
-        Resource=THIS_KEY,
-        Condition=Condition(
-            [BoolIfExists("kms:GrantIsForAWSResource", "false"), Bool("aws:PrincipalIsAWSService", "false")]
-        ),
-    )
-
-
-def _no_destruction_by_us(settings: Settings) -> Statement:
-    # Whoever takes over one of our functions must not be able to make every backup unreadable at once.
-    return Statement(
-        Sid="DenyDestructionByPipeline",
-        Effect=Deny,
-        Principal=Principal("*"),
-        Action=[
-            awacs.kms.ScheduleKeyDeletion,
-            awacs.kms.DisableKey,
-            awacs.kms.DisableKeyRotation,
-            awacs.kms.PutKeyPolicy,
-            awacs.kms.DeleteAlias,
-            awacs.kms.UpdateAlias,
-        ],
-        Resource=THIS_KEY,
-        Condition=Condition(ArnLike("aws:PrincipalArn", arns.own_roles(settings))),
-    )
-
-
 def _events_to_queues() -> Statement:
     # An EventBridge rule sends to an encrypted queue, or to its dead letters, in EventBridge's own name. Only for
     # queues of this account; from whom, says the queue's policy.
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    return _serve("AllowEventsToQueues", ["events"], ArnLike("kms:EncryptionContext:aws:sqs:arn", arns.arn("sqs", "*")))
+    return serve("AllowEventsToQueues", ["events"], ArnLike("kms:EncryptionContext:aws:sqs:arn", arns.arn("sqs", "*")))
 
 
 def _messages_to_topics() -> Statement:
-    # Alarms and rules publish to an encrypted topic in their service's name. Only for topics of this account.
+    # Alarms, rules and budgets publish to an encrypted topic in their service's name. Only for topics of this account.
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-    return _serve(
+    # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    return serve(
         "AllowMessagesToTopics",
-        ["cloudwatch", "events"],
+        ["cloudwatch", "events", "budgets"],
         ArnLike("kms:EncryptionContext:aws:sns:topicArn", arns.arn("sns", "*")),
     )
 
@@ -169,13 +89,13 @@ def _event_bus(settings: Settings) -> list[Statement]:
         Resource=THIS_KEY,
         Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
     )
-    return [describe, _serve("AllowEventBus", ["events"], ours)]
+    return [describe, serve("AllowEventBus", ["events"], ours)]
 
 
 def _log_delivery() -> Statement:
     # Step Functions encrypts its machines and histories; what goes to CloudWatch Logs is decrypted by the deliverer.
     # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
-    return _serve(
+    return serve(
         "AllowLogDelivery", ["delivery.logs"], ArnLike("kms:EncryptionContext:SourceArn", arns.arn("logs", "*"))
     )
 
@@ -204,27 +124,23 @@ def _ledger(settings: Settings) -> Statement:
     )
 
 
-def _log_groups(settings: Settings) -> Statement:
-    # Only the deployment's own log groups: each has the prefix in its name.
-    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+def _site_through_cloudfront(settings: Settings) -> Statement:
+    # CloudFront signs its request to S3 as itself, and S3 decrypts in its name: only files of the site, only for
+    # distributions of this account. Which of them, the key can't know: it is older than any, and in another region.
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html (the context is the bucket's ARN)
     return Statement(
-        Sid="AllowLogGroups",
+        Sid="AllowSiteThroughCloudFront",
         Effect=Allow,
-        Principal=Principal("Service", [Sub(f"logs.{arns.HERE}.amazonaws.com")]),
-        Action=[*ENCRYPT_AND_DECRYPT, awacs.kms.DescribeKey],
+        Principal=iam.service_principal("cloudfront"),
+        Action=[awacs.kms.Decrypt],
         Resource=THIS_KEY,
         Condition=Condition(
-            ArnLike("kms:EncryptionContext:aws:logs:arn", arns.arn("logs", f"log-group:*{settings.prefix}*"))
+            [
+                ArnLike("aws:SourceArn", arns.distributions()),
+                StringLike(
+                    "kms:EncryptionContext:aws:s3:arn", [arns.bucket(settings, "site"), arns.objects(settings, "site")]
+                ),
+            ]
         ),
-    )
-
-
-def _serve(sid: str, services: list[str], condition: ConditionElement) -> Statement:
-    return Statement(
-        Sid=sid,
-        Effect=Allow,
-        Principal=iam.service_principal(*services),
-        Action=[awacs.kms.Decrypt, awacs.kms.GenerateDataKey],
-        Resource=THIS_KEY,
-        Condition=Condition(condition),
     )

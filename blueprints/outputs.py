@@ -81,18 +81,25 @@ class StorageOutputs(Outputs):
     vault: AWSHelperFn
     vault_arn: AWSHelperFn
     access_logs: AWSHelperFn
+    site: AWSHelperFn
+    site_arn: AWSHelperFn
     ledger: AWSHelperFn
     ledger_arn: AWSHelperFn
 
 
 class DatabaseOutputs(Outputs):
-    """What a database of this platform needs in either region, so that a copy can be restored there."""
+    """What a database of this platform needs in either region, so that a copy can be restored there; and its address.
+
+    *host* and *port* are the proxy's, if there is one; else the instance's, and nobody's in the recovery region.
+    """
 
     stack: ClassVar[str] = "database"
 
     subnet_group: AWSHelperFn
     parameter_group: AWSHelperFn
     option_group: AWSHelperFn
+    host: AWSHelperFn
+    port: AWSHelperFn
 
 
 class ProxyOutputs(Outputs):
@@ -115,6 +122,29 @@ class BackupOutputs(Outputs):
     fleet_machine: AWSHelperFn
     backup_machine: AWSHelperFn
     copy_machine: AWSHelperFn
+
+
+class ApiOutputs(Outputs):
+    """The region's API and who may call it; *authority* is the address that people and programs log in at."""
+
+    stack: ClassVar[str] = "api"
+
+    api_id: AWSHelperFn
+    api_url: AWSHelperFn
+    user_pool: AWSHelperFn
+    console_client: AWSHelperFn
+    machine_client: AWSHelperFn
+    authority: AWSHelperFn
+
+
+class SiteOutputs(Outputs):
+    """The console's distribution and address; published in us-east-1 only, for people and for whoever uploads."""
+
+    stack: ClassVar[str] = "site"
+
+    distribution_id: AWSHelperFn
+    distribution_domain: AWSHelperFn
+    console_url: AWSHelperFn
 
 
 def _title(field_name: str) -> str:

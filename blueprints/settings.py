@@ -9,6 +9,23 @@ from datetime import timedelta
 from typing import Literal
 
 from blueprints.validation import require
+from blueprints.web_settings import Alerts, Api, Domain, Federation, Site
+
+__all__ = [
+    "PRODUCTION",
+    "PROFILES",
+    "SANDBOX",
+    "STAGING",
+    "Alerts",
+    "Api",
+    "Backup",
+    "Database",
+    "Domain",
+    "Federation",
+    "Network",
+    "Settings",
+    "Site",
+]
 
 DAY = timedelta(days=1)
 
@@ -231,6 +248,11 @@ class Settings:
         network: The private network.
         database: The platform's own database, or nothing.
         backup: The backup pipeline.
+        domain: A domain of our own, or nothing: then AWS's names serve.
+        federation: The company's identity provider, or nothing: then people log in with users of the pool.
+        api: How much the API lets through.
+        site: How the console reaches people.
+        alerts: Who is told, and from when on.
     """
 
     project: str = "holdfast"
@@ -242,6 +264,11 @@ class Settings:
     network: Network = field(default_factory=Network)
     database: Database | None = field(default_factory=Database)
     backup: Backup = field(default_factory=Backup)
+    domain: Domain | None = None
+    federation: Federation | None = None
+    api: Api = field(default_factory=Api)
+    site: Site = field(default_factory=Site)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def __post_init__(self) -> None:
         for name in ("project", "stage"):
@@ -252,6 +279,9 @@ class Settings:
                 value,
                 "use at most 12 lower-case letters and digits, a letter first",
             )
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+            reserved = [word for word in ("amazon", "aws", "cognito") if word in value]
+            require(not reserved, name, value, "Cognito refuses a login page whose name holds aws, amazon or cognito")
         for name in ("primary_region", "recovery_region"):
             value = getattr(self, name)
             require(
@@ -277,6 +307,12 @@ class Settings:
             "permissions_boundary",
             boundary,
             "give the ARN of a managed policy",
+        )
+        require(
+            self.domain is None or self.site.address is None,
+            "site.address",
+            self.site.address,
+            "leave it out: with a domain the console is at console.<domain>",
         )
 
     @property
@@ -320,6 +356,7 @@ STAGING = Settings(
     stage="staging",
     database=Database(instance_class="db.t4g.medium", storage=20, storage_limit=100, automated_backups=7),
     backup=Backup(interval=DAY, recovery_point_objective=timedelta(hours=36), retention=7 * DAY),
+    site=Site(cloudfront=False),
 )
 
 # Only for the embedded AWS of the local run: the smallest of everything, watched closely.

@@ -83,6 +83,9 @@ def _fields(
             cure = f"did you mean {path}{near[0]}?" if near else f"use one of {', '.join(sorted([*hints, *also]))}"
             require(False, field, value, f"there is no such setting; {cure}")  # noqa: FBT003
         arguments[name] = _value(hints[name], arguments.get(name), value, field)
+    for known in dataclasses.fields(kind):
+        optional = (known.default, known.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
+        require(optional or known.name in arguments, f"{path}{known.name}", "", "is missing; give it a value, too")
     return arguments
 
 

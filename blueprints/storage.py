@@ -1,46 +1,36 @@
-"""Storage stack: export staging, the locked vault, access logs, and the ledger.
+"""Storage stack: export staging, the locked vault, the console's site, access logs, and the ledger.
 
-Deployed to the recovery region first: the primary's staging bucket replicates into the recovery region's vault, and
-S3 wants to see that bucket. Only the primary region makes the ledger, with a replica in each.
+Deployed to the recovery region first: the primary's buckets replicate into the recovery region's, and S3 wants to see
+those. Only the primary region makes the ledger, with a replica in each.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-import awacs.kms
 import awacs.s3
-from awacs.aws import (
-    ArnLike,
-    Condition,
-    Deny,
-    ForAnyValueStringEquals,
-    Principal,
-    Statement,
-    StringEquals,
-    StringLike,
-)
-from troposphere import AWSHelperFn, If, NoValue, Sub, Template, dynamodb, s3
+from awacs.aws import Allow, ArnLike, Condition, Deny, Principal, Statement
+from troposphere import Template, dynamodb
 
 from blueprints import arns, iam
 from blueprints.buckets import Lock, access_log_bucket, bucket
 from blueprints.outputs import KeysOutputs, StorageOutputs
 from blueprints.regions import PRIMARY, two_region_template
+from blueprints.replication import Route, replication
 from blueprints.settings import Settings
 
-STAGING, VAULT = "staging", "vault"
-# Only when replication is timed does S3 promise 99.99 % within this time, and tell when it fails.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-time-control.html
-REPLICATION_MINUTES = 15
+STAGING, VAULT, SITE = "staging", "vault", "site"
+TO_VAULT = Route(STAGING, VAULT, key="backups")
+TO_OTHER_SITE = Route(SITE, SITE, key="data", deletions=True)
+SITE_KEPT = timedelta(days=30)  # time to notice that an upload of the console was a bad one, and to fetch the last back
 
 
 def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
     """Template of the storage stack."""
-    t = two_region_template(settings, "staging, vault, access logs and the ledger")
+    t = two_region_template(settings, "staging, vault, site, access logs and the ledger")
     kept = settings.backup.staging_retention
 
-    access = access_log_bucket(t, settings, kept=timedelta(days=settings.log_retention), logged=[STAGING, VAULT])
-    replication_role = _replication_role(t, settings, keys.backups_key)
+    access = access_log_bucket(t, settings, kept=timedelta(days=settings.log_retention), logged=[STAGING, VAULT, SITE])
     staging = bucket(
         t,
         settings,
@@ -50,7 +40,7 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
         access_logs=access,
         kept=kept,
         noncurrent_kept=kept,
-        replication=If(PRIMARY, _replication(settings, replication_role.get_att("Arn")), NoValue),
+        replication=replication(t, settings, TO_VAULT, keys.backups_key),
     )
     vault = bucket(
         t,
@@ -64,6 +54,19 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
         lock=Lock(mode=settings.backup.lock_mode, retention=settings.backup.retention),
         statements=[_pipeline_never_destroys(settings)],
     )
+    site = bucket(
+        t,
+        settings,
+        "Site",
+        SITE,
+        key=keys.data_key,
+        access_logs=access,
+        kept=None,
+        noncurrent_kept=SITE_KEPT,
+        replication=replication(t, settings, TO_OTHER_SITE, keys.data_key),
+        # Without CloudFront the API's role reads it, by that role's own policy.
+        statements=[_read_by_cloudfront(settings)] if settings.site.cloudfront else [],
+    )
     _ledger(t, settings)
 
     StorageOutputs(
@@ -72,6 +75,8 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
         vault=vault.ref(),
         vault_arn=vault.get_att("Arn"),
         access_logs=access.ref(),
+        site=site.ref(),
+        site_arn=site.get_att("Arn"),
         ledger=settings.name("ledger"),
         ledger_arn=arns.ledger(settings),
     ).publish(t, settings)
@@ -105,86 +110,25 @@ def _pipeline_never_destroys(settings: Settings) -> Statement:
     )
 
 
-def _replication(settings: Settings, role: AWSHelperFn) -> s3.ReplicationConfiguration:
-    """Every object of staging, to the recovery region's vault under that region's key; never a deletion."""
-    minutes = s3.ReplicationTimeValue(Minutes=REPLICATION_MINUTES)
-    destination = s3.ReplicationConfigurationRulesDestination(
-        Bucket=arns.bucket(settings, VAULT, region=settings.recovery_region),
-        # S3 takes a wrong key without a word and then replicates nothing; level 2 finds it out for every object.
-        EncryptionConfiguration=s3.EncryptionConfiguration(
-            ReplicaKmsKeyID=arns.key_alias(settings, "backups", region=settings.recovery_region)
-        ),
-        ReplicationTime=s3.ReplicationTime(Status="Enabled", Time=minutes),
-        Metrics=s3.Metrics(Status="Enabled", EventThreshold=minutes),
-    )
-    rule = s3.ReplicationConfigurationRules(
-        Id="StagingToVault",
-        Status="Enabled",
-        Priority=1,
-        Filter=s3.ReplicationRuleFilter(Prefix=""),
-        DeleteMarkerReplication=s3.DeleteMarkerReplication(Status="Disabled"),
-        SourceSelectionCriteria=s3.SourceSelectionCriteria(
-            SseKmsEncryptedObjects=s3.SseKmsEncryptedObjects(Status="Enabled")
-        ),
-        Destination=destination,
-    )
-    return s3.ReplicationConfiguration(Role=role, Rules=[rule])
+def _read_by_cloudfront(settings: Settings) -> Statement:
+    """CloudFront reads files, and nothing else, for a distribution of this account; it can't list them.
 
-
-def _replication_role(t: Template, settings: Settings, source_key: AWSHelperFn) -> AWSHelperFn:
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
-    # With bucket keys the encryption context is the bucket's ARN; for objects written before, it is the object's.
-    there = settings.recovery_region
-    read_bucket = iam.allow(
-        "ReadReplicationOfStaging",
-        [awacs.s3.GetReplicationConfiguration, awacs.s3.ListBucket],
-        [arns.bucket(settings, STAGING)],
-    )
-    read_objects = iam.allow(
-        "ReadStagingForReplication",
-        [
-            awacs.s3.GetObjectVersionForReplication,
-            awacs.s3.GetObjectVersionAcl,
-            awacs.s3.GetObjectVersionTagging,
-        ],
-        [arns.objects(settings, STAGING)],
-    )
-    write = iam.allow(
-        "WriteReplicasToVault",
-        [awacs.s3.ReplicateObject, awacs.s3.ReplicateTags],
-        [arns.objects(settings, VAULT, region=there)],
-    )
-    decrypt = iam.allow(
-        "DecryptStaging",
-        [awacs.kms.Decrypt],
-        [source_key],
-        StringLike(
-            {
-                "kms:ViaService": Sub(f"s3.{arns.HERE}.amazonaws.com"),
-                "kms:EncryptionContext:aws:s3:arn": [arns.bucket(settings, STAGING), arns.objects(settings, STAGING)],
-            }
-        ),
-    )
-    # The other region's key has no ARN that this one can compute, only an alias; its bucket key needs a data key.
-    encrypt = iam.allow(
-        "EncryptReplicas",
-        [awacs.kms.Encrypt, awacs.kms.GenerateDataKey],
-        [arns.keys(region=there)],
-        ForAnyValueStringEquals("kms:ResourceAliases", settings.alias("backups")),
-        StringEquals("kms:ViaService", f"s3.{there}.amazonaws.com"),
-        StringLike(
-            "kms:EncryptionContext:aws:s3:arn",
-            [arns.bucket(settings, VAULT, region=there), arns.objects(settings, VAULT, region=there)],
-        ),
-    )
-    return iam.role(
-        t, settings, "ReplicationRole", "s3", read_bucket, read_objects, write, decrypt, encrypt, condition=PRIMARY
+    The distribution is younger than the bucket and in another region, so its id can't stand here. Its ARN holds the
+    account; ``aws:SourceAccount`` would add nothing, and AWS does not say that CloudFront sends it.
+    """
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    return Statement(
+        Sid="AllowCloudFront",
+        Effect=Allow,
+        Principal=iam.service_principal("cloudfront"),
+        Action=[awacs.s3.GetObject],
+        Resource=[arns.objects(settings, SITE)],
+        Condition=Condition(ArnLike("aws:SourceArn", arns.distributions())),
     )
 
 
 def _ledger(t: Template, settings: Settings) -> None:
-    """Recovery points, operations, leases: one item per key pair, a sparse index of what is still open."""
+    """Recovery points, operations, leases, databases; sparse indexes of what is open and of points by their time."""
     t.add_resource(
         dynamodb.GlobalTable(
             "Ledger",
@@ -195,22 +139,32 @@ def _ledger(t: Template, settings: Settings) -> None:
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
                 dynamodb.AttributeDefinition(AttributeName=name, AttributeType="S")
-                for name in ("pk", "sk", "open", "begun_at")
+                for name in ("pk", "sk", "open", "begun_at", "database", "scheduled_at")
             ],
             KeySchema=_key_schema("pk", "sk"),
+            # CloudFormation adds or removes one index with an update: a table that is there needs one update for each.
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
             GlobalSecondaryIndexes=[
-                dynamodb.GlobalTableGlobalSecondaryIndex(
-                    IndexName="open",
-                    KeySchema=_key_schema("open", "begun_at"),
-                    Projection=dynamodb.Projection(ProjectionType="KEYS_ONLY"),
-                )
+                _index("open", "open", "begun_at", "KEYS_ONLY"),
+                _index("points", "database", "scheduled_at", "ALL"),
+                _index("timeline", "sk", "scheduled_at", "KEYS_ONLY"),  # what has a time is a point
             ],
+            # A request is remembered for a day; nothing else in the ledger has this attribute.
+            TimeToLiveSpecification=dynamodb.TimeToLiveSpecification(AttributeName="expires_at", Enabled=True),
             SSESpecification=dynamodb.GlobalTableSSESpecification(SSEEnabled=True, SSEType="KMS"),
             # Replication reads the stream; a table with two replicas can't be without.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html
             StreamSpecification=dynamodb.StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
             Replicas=[_replica(settings, region) for region in settings.regions],
         )
+    )
+
+
+def _index(name: str, partition: str, sort: str, projected: str) -> dynamodb.GlobalTableGlobalSecondaryIndex:
+    return dynamodb.GlobalTableGlobalSecondaryIndex(
+        IndexName=name,
+        KeySchema=_key_schema(partition, sort),
+        Projection=dynamodb.Projection(ProjectionType=projected),
     )
 
 

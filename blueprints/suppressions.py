@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from troposphere import AWSObject
+from troposphere import AWSObject, Template
 
 ACCEPTED = "Accepted"
 Scanner = Literal["checkov", "cfn-lint", "cloudformation-validate"]
@@ -35,13 +35,19 @@ def accept(resource: AWSObject, scanner: Scanner, rule: str, reason: str) -> Non
     resource.Metadata = metadata
 
 
-def accepted(template: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rule and logical id of every finding that *template* accepts.
+def accept_output(template: Template, title: str, rule: str, reason: str) -> None:
+    """Have cloudformation-validate pass over *rule* on the output *title*, which has no metadata of its own."""
+    metadata: dict[str, Any] = dict(template.metadata or {})
+    outputs = dict(metadata.get(ACCEPTED, {}))
+    metadata[ACCEPTED] = {**outputs, title: {**outputs.get(title, {}), rule: reason}}
+    template.set_metadata(metadata)
 
-    cloudformation-validate reads no metadata; whoever runs it excludes these (``RuleFilterConfig.resource_ids``).
+
+def accepted(template: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rule and logical id of every finding that *template* accepts, on a resource or on an output.
+
+    cloudformation-validate reads no metadata; whoever runs it passes over these.
     """
-    return [
-        (rule, title)
-        for title, resource in template["Resources"].items()
-        for rule in resource.get("Metadata", {}).get(ACCEPTED, {})
-    ]
+    of_resources = {title: it.get("Metadata", {}).get(ACCEPTED, {}) for title, it in template["Resources"].items()}
+    of_outputs = template.get("Metadata", {}).get(ACCEPTED, {})
+    return [(rule, title) for each in (of_resources, of_outputs) for title, rules in each.items() for rule in rules]
