@@ -48,7 +48,7 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs, st
     backup = built("backup")
     copy = built("copy")
     rules(c, copy)
-    schedules(c, fleet, functions["SweepOperations"])
+    schedules(c, fleet, functions["SweepOperations"], functions["MeasureProtection"])
 
     BackupOutputs(
         bus=c.bus.ref(),

@@ -87,7 +87,7 @@ def channel(t: Template, settings: Settings, keys: KeysOutputs, settle_timeout: 
     """Add the event bus, the queue that ``settle_operation`` reads, and the queue of undelivered events."""
     rules = Sender("events", arns.rules(settings))
     rules_and_bus = Sender("events", [*arns.rules(settings), arns.bus(settings)])
-    undelivered = dead_letters(t, keys, "UndeliveredEvents", senders=[rules_and_bus])
+    undelivered = dead_letters(t, settings, keys, "UndeliveredEvents", senders=[rules_and_bus])
     bus = t.add_resource(
         events.EventBus(
             "Bus",
@@ -96,7 +96,7 @@ def channel(t: Template, settings: Settings, keys: KeysOutputs, settle_timeout: 
             DeadLetterConfig=events.DeadLetterConfig(Arn=undelivered.get_att("Arn")),
         )
     )
-    settle = queue(t, keys, "Settle", visibility=6 * settle_timeout, senders=[rules])
+    settle = queue(t, settings, keys, "Settle", visibility=6 * settle_timeout, senders=[rules])
     return Channel(t, settings, keys, bus, settle, undelivered)
 
 
@@ -154,15 +154,17 @@ def deliver(c: Channel, consumer: awslambda.Function) -> None:
     accept(mapping, "cfn-lint", "ES1001", "a queue has dead letters; destinations are for streams")
 
 
-def schedules(c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Function) -> None:
-    """Add the schedule of backups, armed in the primary region only, and the sweep, armed in both."""
+def schedules(
+    c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Function, measure: awslambda.Function
+) -> None:
+    """Add the schedule of backups, armed in the primary region only, the sweep and the measurement, armed in both."""
     invoker = role(
         c.t,
         c.settings,
         "ScheduleRole",
         "scheduler",
         permissions.start_executions(fleet.ref()),
-        permissions.invoke(sweep.get_att("Arn")),
+        permissions.invoke(sweep.get_att("Arn"), measure.get_att("Arn")),
         permissions.send_messages(c.undelivered.get_att("Arn")),
         permissions.use_key("EncryptUndelivered", c.keys.data_key, "sqs"),
         permissions.use_key_for_schedules(c.settings, c.keys.data_key),
@@ -178,12 +180,13 @@ def schedules(c: Channel, fleet: stepfunctions.StateMachine, sweep: awslambda.Fu
         {"ScheduleExpression": c.settings.backup.schedule(), "State": armed},
         {**_target(fleet.ref(), invoker), "Input": scheduled_time},
     )
-    c.schedule(
-        "SweepSchedule",
-        "sweep",
-        {"ScheduleExpression": rate, "State": "ENABLED"},
-        {**_target(sweep.get_att("Arn"), invoker), "Input": "{}"},
-    )
+    for title, name, function in (("SweepSchedule", "sweep", sweep), ("MeasureSchedule", "measure", measure)):
+        c.schedule(
+            title,
+            name,
+            {"ScheduleExpression": rate, "State": "ENABLED"},
+            {**_target(function.get_att("Arn"), invoker), "Input": "{}"},
+        )
 
 
 def _pattern(source: str, detail_type: AWSHelperFn | str, **more: object) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from troposphere import AWSHelperFn, Template, awslambda, iam
 
 from blueprints import arns
 from blueprints import permissions as may
-from blueprints.actions import BEGIN_IN_LEDGER, CLAIM_IN_LEDGER, NOTE_IN_LEDGER, USE_LEDGER
+from blueprints.actions import BEGIN_IN_LEDGER, CLAIM_IN_LEDGER, NOTE_IN_LEDGER, USE_LEDGER, WATCH_LEDGER
 from blueprints.functions import function
 from blueprints.iam import role
 from blueprints.outputs import KeysOutputs, NetworkOutputs, StorageOutputs
@@ -22,6 +22,7 @@ CA_BUNDLE = "handlers/certificates/rds.pem"
 PAGE_SIZE = 100  # databases per page, the most that DescribeDBInstances gives
 SETTLE_TIMEOUT = timedelta(seconds=110)
 CLEANING_TIMEOUT = timedelta(seconds=290)  # the task waits 300
+MEASURING_TIMEOUT = timedelta(seconds=110)  # pages of databases; whoever asks is a schedule
 PROOF_TIMEOUT = timedelta(seconds=890)  # the task waits 900, which is as long as Lambda lets a function run
 PROOF_MEMORY = 1769  # MiB; from here on a function has a whole CPU
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
@@ -195,11 +196,12 @@ class Pipeline(NamedTuple):
 
     def _concluding(self) -> Iterator[awslambda.Function]:
         told = {"LEDGER": self.storage.ledger, "BUS": self.bus}
+        counts = {"PREFIX": self.settings.prefix, **told}
         tells = may.publish_events(arns.bus(self.settings))
-        yield self._function("conclude_recovery_point", *self._ledger(NOTE_IN_LEDGER), tells, **told)
+        yield self._function("conclude_recovery_point", *self._ledger(BEGIN_IN_LEDGER), tells, **counts)
         yield self._function("conclude_copy", *self._ledger(BEGIN_IN_LEDGER), tells, **told)
-        for module in ("record_failure", "record_copy_failure"):
-            yield self._function(module, *self._settling(), timeout=CLEANING_TIMEOUT, **told)
+        yield self._function("record_failure", *self._settling(), timeout=CLEANING_TIMEOUT, **counts)
+        yield self._function("record_copy_failure", *self._settling(), timeout=CLEANING_TIMEOUT, **told)
 
     def _watching(self) -> Iterator[awslambda.Function]:
         s, told = self.settings, {"LEDGER": self.storage.ledger, "BUS": self.bus}
@@ -210,9 +212,23 @@ class Pipeline(NamedTuple):
             may.start_executions(arns.machine(s, "copy")),
             timeout=CLEANING_TIMEOUT,
             concurrency=1,
+            PREFIX=s.prefix,
             PRIMARY_REGION=s.primary_region,
             COPY_MACHINE=arns.machine(s, "copy"),
             **told,
+        )
+        yield self._function(
+            "measure_protection",
+            *self._ledger(WATCH_LEDGER),
+            may.find_unfinished(s),
+            may.describe_databases(),
+            may.read_quotas(),
+            timeout=MEASURING_TIMEOUT,
+            concurrency=1,
+            PREFIX=s.prefix,
+            LEDGER=self.storage.ledger,
+            PRIMARY_REGION=s.primary_region,
+            RPO_SECONDS=_seconds(s.backup.recovery_point_objective),
         )
 
     def settle_operation(self, queue: AWSHelperFn) -> awslambda.Function:

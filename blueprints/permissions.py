@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import awacs.awslambda
+import awacs.dynamodb
 import awacs.events
 import awacs.iam
 import awacs.kms
@@ -18,7 +19,16 @@ import awacs.s3
 import awacs.sqs
 import awacs.states
 import awacs.xray
-from awacs.aws import Action, ArnEquals, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
+from awacs.aws import (
+    Action,
+    ArnEquals,
+    ArnLike,
+    ForAllValuesStringLike,
+    ForAnyValueStringEquals,
+    Statement,
+    StringEquals,
+    StringLike,
+)
 from troposphere import AWSHelperFn, Sub
 
 from blueprints import arns
@@ -76,15 +86,15 @@ def use_key(sid: str, key: AWSHelperFn, *services: str) -> Statement:
     )
 
 
-def read_own_variables(key: AWSHelperFn, function: AWSHelperFn) -> Statement:
-    """Decrypt under *key* the environment of *function* (ARN), and nothing else."""
+def read_own_variables(key: AWSHelperFn, *itself: AWSHelperFn) -> Statement:
+    """Decrypt under *key* the environment of a function, given by the ARNs it may go by, and nothing else."""
     # Lambda makes a grant when the function is made, which a role made anew does not have: then no function starts.
     # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/lambda_function (KMSAccessDenied…)
     return allow(
         "ReadOwnVariables",
         [awacs.kms.Decrypt],
         [key],
-        ArnEquals("kms:EncryptionContext:aws:lambda:FunctionArn", function),
+        ArnEquals("kms:EncryptionContext:aws:lambda:FunctionArn", list(itself)),
     )
 
 
@@ -175,6 +185,15 @@ def describe_exports() -> Unscoped:
     """Read the state of export tasks."""
     return unscoped(
         "DescribeExports", [awacs.rds.DescribeExportTasks], "RDS has no resource level for DescribeExportTasks"
+    )
+
+
+def read_quotas() -> Unscoped:
+    """Read how much of its quotas the account uses."""
+    return unscoped(
+        "ReadQuotas",
+        [awacs.rds.DescribeAccountAttributes],
+        "RDS has no resource level for DescribeAccountAttributes",
     )
 
 
@@ -283,8 +302,28 @@ def use_ledger(settings: Settings, actions: Sequence[Action] = USE_LEDGER) -> St
     return allow("UseLedger", actions, [arns.ledger(settings)])
 
 
+def read_ledger(settings: Settings) -> Statement:
+    """Read the ledger's items, also by its indexes, and change none."""
+    return allow(
+        "ReadLedger",
+        [awacs.dynamodb.GetItem, awacs.dynamodb.BatchGetItem, awacs.dynamodb.Query],
+        [arns.ledger(settings), arns.ledger_indexes(settings)],
+    )
+
+
+def note_requests(settings: Settings) -> Statement:
+    """Keep in the ledger what a client has asked for under its idempotency key, and nothing else."""
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    return allow(
+        "NoteRequests",
+        [awacs.dynamodb.PutItem],
+        [arns.ledger(settings)],
+        ForAllValuesStringLike("dynamodb:LeadingKeys", ["REQUEST#*"]),
+    )
+
+
 def find_unfinished(settings: Settings) -> Statement:
-    """Ask the ledger's index for what is unfinished."""
+    """Ask the ledger's indexes for what is unfinished, and for points by their time."""
     return allow("FindUnfinished", [awacs.dynamodb.Query], [arns.ledger_indexes(settings)])
 
 

@@ -17,10 +17,12 @@ class Environment:
     """Variables of the function.
 
     Attributes:
+        prefix: First part of every physical name; names the metrics' deployment.
         ledger: Name of the table.
         bus: Name of the event bus.
     """
 
+    prefix: str
     ledger: str
     bus: str
 

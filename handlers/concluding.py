@@ -1,4 +1,7 @@
-"""How runs end: first the ledger, then the event, then the row is closed. The sweep repeats what was cut short."""
+"""How runs end: first the ledger, then event and metric, then the row is closed. The sweep repeats what was cut short.
+
+Events and metrics are therefore told at least once: a failure that is counted twice wakes nobody twice.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from handlers import metrics, protection
 from handlers.cleaning import clean
 from handlers.core import points
 from handlers.core.errors import AlreadyClaimed, Final
@@ -50,6 +54,7 @@ class Concluding:
 
     def announce(self, row: Item) -> None:
         """Tell the world how the concluded point *row* ended, then close it."""
+        protection.note(self.following.ledger, row)
         publish(
             self.following.clients.events,
             self.bus,
@@ -62,6 +67,7 @@ class Concluding:
                 **_more(row),
             },
         )
+        count(row["status"])
         seen = {"attempt": row["attempt"], "status": row["status"]}
         self.following.ledger.change(row, {}, seen=seen, remove=("open",))
         log("recovery point concluded", point=row["id"], status=row["status"])
@@ -156,6 +162,11 @@ class Concluding:
                     clean(self.following, operation)
             except Final as error:  # the failure is reported; the sweep goes on trying, and says so each time
                 log("could not clean up", level="ERROR", resource=operation["resource"], error=str(error))
+
+
+def count(status: str) -> None:
+    """``RecoveryPointsVerified``, ``RecoveryPointsPartial`` or ``RecoveryPointsFailed``: one more."""
+    metrics.record({f"RecoveryPoints{status.capitalize()}": (1, metrics.COUNT)})
 
 
 def _more(row: Item) -> dict[str, Any]:

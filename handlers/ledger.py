@@ -6,8 +6,9 @@ every write states what it has seen and is refused if that is no longer so: the 
 ======================== ====================== ======= ================================================================
 pk                       sk                     writer  holds
 ======================== ====================== ======= ================================================================
-``POINT#<id>``           ``POINT``              primary database, scheduled_at, execution, attempt, export_task, status,
-                                                        level, levels, problems, problem_count, error?, concluded_at?
+``POINT#<id>``           ``POINT``              primary id, database, scheduled_at, execution, attempt, export_task,
+                                                        status, level, levels, problems, problem_count, begun_at,
+                                                        error+cause?, concluded_at?
 ``POINT#<id>``           ``OPERATION#<kind>``   region  kind, region, point, attempt, resource, expected, token?, arms,
                                                         state, begun_at, armed_at, ended_at?, outcome | error+cause?,
                                                         answered, abandoned?, cleaning?, unnoticed_since?
@@ -15,28 +16,44 @@ pk                       sk                     writer  holds
 ``POINT#<id>``           ``OUTCOME#copy``       DR      attempt, state, facts | error+cause, at
 ``LEASE#<region>#<q>``   ``LEASE``              region  capacity, holders {point: {attempt, granted_at}}, version
 ``LEASE#<region>#<q>``   ``WAITER#<u>#<id>``    region  point, attempt, urgency, token, queued_at
+``DATABASES``            ``DATABASE#<db>``      primary id, first_seen_at, seen_at (to the hour), gone_at?
+``DATABASES``            ``PROTECTION#<db>``    primary database, version, newest {id, scheduled_at, attempt, status,
+                                                        level} and verified {id, level, taken_at}? of its ended points
+``REQUEST#<who>#<key>``  ``REQUEST``            primary fingerprint, point, expires_at (DynamoDB deletes it then)
 ======================== ====================== ======= ================================================================
 
-Access patterns: one point; everything about a point (its partition); a lease and its waiters in order of urgency (its
-partition); and **everything unfinished in a region**, oldest first: the sparse index ``open`` (hash ``open`` = region,
-range ``begun_at``). A row has ``open`` as long as somebody still has to do something about it: POINT, OPERATION and
-CLAIM rows do. Keys are all that the index must project.
+Access patterns: one point; everything about a point (its partition) or about a page of points (keys in hundreds); a
+lease and its waiters in order of urgency (its partition); every database with what it has (one partition); and, by
+index, each one call however many points there are:
+
+* ``open`` (hash ``open`` = region, range ``begun_at``; keys): **everything unfinished in a region**, oldest first. A
+  row has ``open`` as long as somebody still has to do something about it: POINT, OPERATION and CLAIM rows do.
+* ``points`` (hash ``database``, range ``scheduled_at``; all attributes): the points of a database, newest first.
+* ``timeline`` (hash ``sk``, range ``scheduled_at``; keys): the points of all databases, newest first. Only POINT rows
+  have a ``scheduled_at``, and the index is written once for each: keys never change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handlers.core.errors import AlreadyClaimed
+from handlers.core.errors import AlreadyClaimed, TemporarilyUnavailable
 from handlers.core.points import RUNNING, highest, with_level
+from handlers.expressions import Condition, decoded, encoded, key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
-OPEN_INDEX = "open"
+Key = tuple[str, str]
+OPEN_INDEX, POINTS_INDEX, TIMELINE_INDEX = "open", "points", "timeline"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html (100 items; some may come later)
+BATCH = 100
+_BATCH_TRIES = 5
+_BATCH_DELAY = 0.05  # seconds before the first repetition, doubled each time
 
 
 @dataclass(frozen=True)
@@ -51,14 +68,14 @@ class Ledger:
 
     def read(self, pk: str, sk: str) -> Item | None:
         """The item as it is now in this region, or nothing."""
-        found = self.client.get_item(TableName=self.table, Key=_key(pk, sk), ConsistentRead=True)
-        return _decoded(found["Item"]) if "Item" in found else None
+        found = self.client.get_item(TableName=self.table, Key=key(pk, sk), ConsistentRead=True)
+        return decoded(found["Item"]) if "Item" in found else None
 
     def put(self, item: Item, *, seen: Mapping[str, Any] | None) -> bool:
         """Whether *item* could replace the one whose attributes are as *seen*; ``None`` if there was none."""
-        condition = _Condition({"pk": None} if seen is None else seen)
+        condition = Condition({"pk": None} if seen is None else seen)
         try:
-            self.client.put_item(TableName=self.table, Item=_encoded(item), **condition.arguments())
+            self.client.put_item(TableName=self.table, Item=encoded(item), **condition.arguments())
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -67,14 +84,14 @@ class Ledger:
         self, row: Item, values: Mapping[str, Any], *, seen: Mapping[str, Any], remove: Sequence[str] = ()
     ) -> bool:
         """Whether attributes of *row* could be set and removed, its others being as *seen* (``None``: absent)."""
-        condition = _Condition({"pk": row["pk"], **seen})
+        condition = Condition({"pk": row["pk"], **seen})
         sets = [f"{condition.name(name)} = {condition.value(value)}" for name, value in values.items()]
         removals = [condition.name(name) for name in remove]
         update = (f"SET {', '.join(sets)} " if sets else "") + (f"REMOVE {', '.join(removals)}" if removals else "")
         try:
             self.client.update_item(
                 TableName=self.table,
-                Key=_key(row["pk"], row["sk"]),
+                Key=key(row["pk"], row["sk"]),
                 UpdateExpression=update.strip(),
                 **condition.arguments(),
             )
@@ -84,9 +101,9 @@ class Ledger:
 
     def delete(self, row: Item, *, seen: Mapping[str, Any]) -> bool:
         """Whether *row* could be deleted, its attributes being as *seen*; one that is gone counts as not."""
-        condition = _Condition({"pk": row["pk"], **seen})
+        condition = Condition({"pk": row["pk"], **seen})
         try:
-            self.client.delete_item(TableName=self.table, Key=_key(row["pk"], row["sk"]), **condition.arguments())
+            self.client.delete_item(TableName=self.table, Key=key(row["pk"], row["sk"]), **condition.arguments())
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -99,9 +116,89 @@ class Ledger:
         values = {":pk": pk, **({":sk": beginning} if beginning else {})}
         return list(
             self._query(
-                KeyConditionExpression=condition, ExpressionAttributeValues=_encoded(values), ConsistentRead=True
+                KeyConditionExpression=condition, ExpressionAttributeValues=encoded(values), ConsistentRead=True
             )
         )
+
+    def many(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Those of the items with *keys* that there are, as they are now.
+
+        Raises:
+            TemporarilyUnavailable: DynamoDB did not give them all in time.
+        """
+        wanted, found = list(dict.fromkeys(keys)), {}
+        for start in range(0, len(wanted), BATCH):
+            for row in self._batch([key(*each) for each in wanted[start : start + BATCH]]):
+                found[row["pk"], row["sk"]] = row
+        return found
+
+    def _batch(self, keys: list[Any]) -> Iterator[Item]:
+        for attempt in range(_BATCH_TRIES):
+            page = self.client.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
+            yield from map(decoded, page["Responses"].get(self.table, []))
+            keys = list(page.get("UnprocessedKeys", {}).get(self.table, {"Keys": []})["Keys"])
+            if not keys:
+                return
+            time.sleep(_BATCH_DELAY * 2**attempt)
+        raise TemporarilyUnavailable(f"DynamoDB still owes {len(keys)} items of {self.table}")
+
+    def newest(
+        self, limit: int, *, database: str | None = None, before: tuple[str, str] | None = None
+    ) -> list[tuple[str, str]]:
+        """Id and ``scheduled_at`` of the newest *limit* points, of one *database* or of all; a moment behind the cells.
+
+        Args:
+            limit: Most to find.
+            database: Id.
+            before: The last point of the page before, from which to go on; newer ones may have come in the meantime.
+        """
+        name, value, index = ("database", database, POINTS_INDEX) if database else ("sk", "POINT", TIMELINE_INDEX)
+        start: Item = {}
+        if before:
+            start = {"pk": f"POINT#{before[0]}", "sk": "POINT", name: value, "scheduled_at": before[1]}
+        found: list[tuple[str, str]] = []
+        while len(found) < limit:
+            page = self.client.query(
+                TableName=self.table,
+                IndexName=index,
+                KeyConditionExpression="#hash = :hash",
+                ExpressionAttributeNames={"#hash": name},
+                ExpressionAttributeValues=encoded({":hash": value}),
+                ProjectionExpression="pk, scheduled_at",
+                ScanIndexForward=False,
+                Limit=limit - len(found),
+                **({"ExclusiveStartKey": encoded(start)} if start else {}),
+            )
+            rows = map(decoded, page["Items"])
+            found += [(row["pk"].removeprefix("POINT#"), row["scheduled_at"]) for row in rows]
+            start = decoded(page.get("LastEvaluatedKey", {}))
+            if not start:
+                break
+        return found
+
+    def last_with(self, database: str, status: str) -> Item | None:
+        """The newest point of *database* with that *status*; reads every newer one, so ask ``DATABASES`` first."""
+        rows = self._query(
+            IndexName=POINTS_INDEX,
+            KeyConditionExpression="#database = :database",
+            FilterExpression="#status = :status",
+            ExpressionAttributeNames={"#database": "database", "#status": "status"},
+            ExpressionAttributeValues=encoded({":database": database, ":status": status}),
+            ScanIndexForward=False,
+        )
+        return next(rows, None)
+
+    def oldest_unfinished(self, region: str) -> Item | None:
+        """``{pk, sk, begun_at}`` of what *region* has had to do something about for longest."""
+        page = self.client.query(
+            TableName=self.table,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :region",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=encoded({":region": region}),
+            Limit=1,
+        )
+        return next(map(decoded, page["Items"]), None)
 
     def unfinished(self, region: str) -> list[tuple[str, str]]:
         """Keys of all that *region* still has to do something about, oldest first; a moment behind the cells."""
@@ -109,13 +206,13 @@ class Ledger:
             IndexName=OPEN_INDEX,
             KeyConditionExpression="#open = :region",
             ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=_encoded({":region": region}),
+            ExpressionAttributeValues=encoded({":region": region}),
         )
         return [(row["pk"], row["sk"]) for row in rows]
 
     def _query(self, **arguments: Any) -> Iterator[Item]:
         for page in self.client.get_paginator("query").paginate(TableName=self.table, **arguments):
-            yield from map(_decoded, page["Items"])
+            yield from map(decoded, page["Items"])
 
     # ---- points and their operations ---------------------------------------------------------------------------------
 
@@ -163,73 +260,3 @@ class Ledger:
     def _change_claimed(self, row: Item, values: Item) -> None:
         if not self.change(row, values, seen={"attempt": row["attempt"], "status": RUNNING}):
             raise AlreadyClaimed(f"{row['pk']} was taken over meanwhile")
-
-
-class _Condition:
-    """Builds an expression; every name is aliased, since DynamoDB reserves half the dictionary."""
-
-    def __init__(self, seen: Mapping[str, Any]) -> None:
-        self.names: dict[str, str] = {}
-        self.values: dict[str, Any] = {}
-        self.expression = " AND ".join(
-            f"attribute_not_exists({self.name(name)})" if value is None else f"{self.name(name)} = {self.value(value)}"
-            for name, value in seen.items()
-        )
-
-    def name(self, name: str) -> str:
-        return next((alias for alias, known in self.names.items() if known == name), None) or self._alias(name)
-
-    def _alias(self, name: str) -> str:
-        alias = f"#n{len(self.names)}"
-        self.names[alias] = name
-        return alias
-
-    def value(self, value: object) -> str:
-        alias = f":v{len(self.values)}"
-        self.values[alias] = value
-        return alias
-
-    def arguments(self) -> Any:
-        """Keyword arguments of the call."""
-        values = {"ExpressionAttributeValues": _encoded(self.values)} if self.values else {}
-        return {"ConditionExpression": self.expression, "ExpressionAttributeNames": self.names, **values}
-
-
-def _key(pk: str, sk: str) -> Any:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-def _encoded(item: Mapping[str, Any]) -> Any:
-    return {name: _typed(value) for name, value in item.items()}
-
-
-def _typed(value: Any) -> Item:
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case int() | float():
-            return {"N": repr(value)}
-        case str():
-            return {"S": value}
-        case Mapping():
-            return {"M": _encoded(value)}
-        case list() | tuple():
-            return {"L": [_typed(each) for each in value]}
-    raise TypeError(f"the ledger can't hold a {type(value).__name__}")
-
-
-def _decoded(item: Mapping[str, Any]) -> Item:
-    return {name: _plain(value) for name, value in item.items()}
-
-
-def _plain(value: Mapping[str, Any]) -> Any:
-    (kind, inner), *_ = value.items()
-    if kind == "M":
-        return _decoded(inner)
-    if kind == "L":
-        return [_plain(each) for each in inner]
-    if kind == "N":
-        return int(inner) if inner.lstrip("-").isdecimal() else float(inner)
-    return None if kind == "NULL" else inner

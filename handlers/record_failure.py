@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from handlers.concluding import Concluding
+from handlers.concluding import Concluding, count
 from handlers.core import names, points
 from handlers.core.errors import InvalidRequest
 from handlers.events import publish
@@ -18,10 +18,12 @@ class Environment:
     """Variables of the function.
 
     Attributes:
+        prefix: First part of every physical name; names the metrics' deployment.
         ledger: Name of the table.
         bus: Name of the event bus.
     """
 
+    prefix: str
     ledger: str
     bus: str
 
@@ -51,6 +53,7 @@ def record(concluding: Concluding, event: Item) -> Item:
             "cause": cause,
         }
         publish(concluding.following.clients.events, concluding.bus, "Recovery Point Failed", detail)
+        count(points.FAILED)
     return {"error": error, "cause": cause}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers import machines, noticing
+from handlers import machines, metrics, noticing
 from handlers.concluding import Concluding
 from handlers.core import leases, names, points
 from handlers.core.errors import HoldfastError
@@ -23,12 +23,14 @@ class Environment:
     """Variables of the function.
 
     Attributes:
+        prefix: First part of every physical name; names the metrics' deployment.
         ledger: Name of the table.
         bus: Name of this region's event bus.
         primary_region: Region that asks for copies.
         copy_machine: ARN of this region's ``copy`` machine.
     """
 
+    prefix: str
     ledger: str
     bus: str
     primary_region: str
@@ -131,6 +133,7 @@ def _publish_lost(concluding: Concluding, row: Item, since: str) -> None:
     late = concluding.following.clock() - datetime.fromisoformat(since)
     detail = {"recovery_point": row["point"], "operation": row["kind"], "seconds": int(late.total_seconds())}
     publish(concluding.following.clients.events, concluding.bus, "Lost Event Found", detail)
+    metrics.record({"LostEventsFound": (1, metrics.COUNT)})
     log("lost event found", level="WARNING", resource=row["resource"], **detail)
 
 

@@ -14,7 +14,7 @@ PROTECT_TAG = "holdfast:protect"
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html (1 to 63 letters, digits, hyphens)
 _DATABASE = re.compile(r"[a-z](?!.*--)[a-z0-9-]{0,61}[a-z0-9]|[a-z]")
-_POINT = re.compile(r"(?P<database>[a-z](?!.*--)[a-z0-9-]*)-(?P<day>\d{8})t(?P<minute>\d{4})z")
+_POINT = re.compile(r"(?P<database>[a-z](?!.*--)[a-z0-9-]*)-(?P<day>[0-9]{8})t(?P<minute>[0-9]{4})z")
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartExportTask.html
 EXPORT_TASK_LENGTH = 60  # characters
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
@@ -56,6 +56,18 @@ def iso(at: datetime) -> str:
 def point_id(database: str, scheduled_at: datetime) -> str:
     """``orders`` at noon -> ``orders-20261006t1200z``."""
     return f"{database}-{scheduled_at.astimezone(UTC):%Y%m%dt%H%Mz}"
+
+
+def parsed_point(point: str) -> tuple[str, datetime] | None:
+    """Database and minute that the id *point* names; nothing if no point can be called so."""
+    found = _POINT.fullmatch(point)
+    if not found or not _DATABASE.fullmatch(found["database"]):
+        return None
+    try:
+        at = datetime.strptime(f"{found['day']}{found['minute']}", "%Y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return found["database"], at
 
 
 def snapshot_id(prefix: str, point: str) -> str:

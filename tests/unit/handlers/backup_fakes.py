@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from handlers.ledger import Ledger, _encoded
+from handlers.expressions import encoded
+from handlers.ledger import Ledger
 
 PREFIX = "holdfast-test"
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
@@ -37,7 +38,7 @@ class MemoryLedger(Ledger):
         return self.fuse.call(self._put, item, seen)
 
     def _put(self, item, seen):
-        _encoded(item)
+        encoded(item)
         if not self._matches((item["pk"], item["sk"]), {"pk": None} if seen is None else seen):
             return False
         self.items[item["pk"], item["sk"]] = copy.deepcopy(item)
@@ -47,7 +48,7 @@ class MemoryLedger(Ledger):
         return self.fuse.call(self._change, row, values, seen, remove)
 
     def _change(self, row, values, seen, remove):
-        _encoded(values)
+        encoded(values)
         key = (row["pk"], row["sk"])
         if not self._matches(key, {"pk": row["pk"], **seen}):
             return False
@@ -73,6 +74,26 @@ class MemoryLedger(Ledger):
     def unfinished(self, region):
         rows = sorted((row["begun_at"], key) for key, row in self.items.items() if row.get("open") == region)
         return self.fuse.call(lambda: [key for _, key in rows])
+
+    def many(self, keys):
+        wanted = list(dict.fromkeys(keys))
+        return self.fuse.call(lambda: {key: copy.deepcopy(self.items[key]) for key in wanted if key in self.items})
+
+    def newest(self, limit, *, database=None, before=None):
+        rows = [row for row in self.items.values() if "scheduled_at" in row and database in (None, row["database"])]
+        found = sorted(((row["scheduled_at"], row["id"]) for row in rows), reverse=True)
+        rest = [(name, at) for at, name in found if before is None or (at, name) < (before[1], before[0])]
+        return self.fuse.call(lambda: rest[:limit])
+
+    def last_with(self, database, status):
+        rows = [row for row in self.items.values() if "scheduled_at" in row and row["database"] == database]
+        newest = sorted((row for row in rows if row["status"] == status), key=lambda row: row["scheduled_at"])
+        return self.fuse.call(lambda: copy.deepcopy(newest[-1]) if newest else None)
+
+    def oldest_unfinished(self, region):
+        rows = sorted((row["begun_at"], key) for key, row in self.items.items() if row.get("open") == region)
+        found = [{"pk": pk, "sk": sk, "begun_at": at} for at, (pk, sk) in rows[:1]]
+        return self.fuse.call(lambda: next(iter(found), None))
 
 
 class Rds:
@@ -100,6 +121,20 @@ class Rds:
         found = list(self.instances.values())
         more = {"Marker": str(start + MaxRecords)} if start + MaxRecords < len(found) else {}
         return {"DBInstances": found[start : start + MaxRecords], **more}
+
+    def get_paginator(self, name):
+        assert name == "describe_db_instances"
+        return SimpleNamespace(paginate=self._instances)
+
+    def _instances(self):
+        page = {"Marker": None}
+        while "Marker" in page:
+            page = self.describe_db_instances(Marker=page["Marker"])
+            yield page
+
+    def describe_account_attributes(self):
+        quotas = {"DBInstances": (len(self.instances), 40), "ManualSnapshots": (len(self.snapshots), 100)}
+        return {"AccountQuotas": [{"AccountQuotaName": n, "Used": u, "Max": m} for n, (u, m) in quotas.items()]}
 
     def _snapshot(self, name, status, tags, **facts):
         if name in self.snapshots:

@@ -269,7 +269,7 @@ class World:
         return settle_operation.settle_all(self.concluding(region), PREFIX, [record])
 
     def sweep(self, region=PRIMARY):
-        environment = sweep_operations.Environment("", PREFIX, PRIMARY, COPY_MACHINE)
+        environment = sweep_operations.Environment(PREFIX, "", PREFIX, PRIMARY, COPY_MACHINE)
         return sweep_operations.sweep(self.concluding(region), environment)
 
     def rest(self):
@@ -291,6 +291,10 @@ class World:
         assert busy == []
         point = self.point()
         assert point is None or point["status"] in ("verified", "partial", "failed")
+        if point:  # what the database has is told as its point ended
+            known = self.items["DATABASES", f"PROTECTION#{point['database']}"]
+            assert known["newest"]["status"] == point["status"]
+            assert known.get("verified", {}).get("id") == (point["id"] if point["status"] == "verified" else None)
         levels = point["levels"] if point else {}
         assert {task["Status"] for task in self.rds[PRIMARY].tasks.values()} <= {"COMPLETE", "CANCELED", "FAILED"}
         assert "0" in levels or self.rds[PRIMARY].snapshots == {}

@@ -1,8 +1,10 @@
 """The handlers themselves against moto: botocore checks every parameter, DynamoDB every expression."""
 
+import json
 from contextlib import contextmanager
 
 import boto3
+import ledger_table
 import pytest
 from backup_fakes import NOON, PREFIX, PRIMARY, RECOVERY, States
 from moto import mock_aws
@@ -16,15 +18,18 @@ from handlers import (
     copy_snapshot,
     described,
     export_snapshot,
+    measure_protection,
     record_failure,
     record_taken,
     request_copy,
     runtime,
     select_databases,
+    serve_catalogue,
     settle_operation,
     sweep_operations,
     take_snapshot,
 )
+from handlers.catalogue import room
 from handlers.ledger import Ledger
 
 LEDGER = f"{PREFIX}-ledger"
@@ -62,23 +67,7 @@ class Aws:
         return arn
 
     def _table(self, region):
-        names = ("pk", "sk", "open", "begun_at")
-        boto3.client("dynamodb", region_name=region).create_table(
-            TableName=LEDGER,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "open",
-                    "KeySchema": [
-                        {"AttributeName": "open", "KeyType": "HASH"},
-                        {"AttributeName": "begun_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
+        ledger_table.create(boto3.client("dynamodb", region_name=region), LEDGER)
 
     def invoke(self, module, event, region=PRIMARY):
         alias = self.keys[region].rsplit(":", 1)[0] + f":alias/{PREFIX}-key"
@@ -97,10 +86,15 @@ class Aws:
             "PAGE_SIZE": "100",
             "PRIMARY_REGION": PRIMARY,
             "COPY_MACHINE": "copy",
+            "BACKUP_MACHINE": f"arn:aws:states:{region}:123456789012:stateMachine:{PREFIX}-backup",
+            "SCHEDULE_START": "00:30",
+            "SCHEDULE_INTERVAL_SECONDS": "21600",
+            "SCHEDULE_TIME_ZONE": "Europe/Berlin",
         }
         for name, value in variables.items():
             self.monkeypatch.setenv(name, value)
         runtime.client.cache_clear()
+        room.here.cache_clear()
         self.monkeypatch.setattr(runtime.Clients, "states", self.states[region])
         return module.handler(event, None)
 
@@ -115,6 +109,19 @@ class Aws:
                 lambda *arguments: {**described_snapshot(*arguments), "SourceDBSnapshotIdentifier": source},
             )
             yield
+
+    def ask(self, method, path, body=None, **query):
+        """Status and document of a request to the API."""
+        event = {
+            "httpMethod": method,
+            "path": path,
+            "headers": {"Idempotency-Key": "k"},
+            "queryStringParameters": query,
+            "body": body and json.dumps(body),
+            "requestContext": {"path": f"/api{path}", "authorizer": {"claims": {"sub": "somebody"}}},
+        }
+        answer = self.invoke(serve_catalogue, event)
+        return answer["statusCode"], json.loads(answer["body"])
 
     def wait(self, module, region=PRIMARY, **event):
         """Output of a task that waits for its token."""
@@ -132,6 +139,7 @@ def aws(monkeypatch):
     with mock_aws():
         yield Aws(monkeypatch)
     runtime.client.cache_clear()
+    room.here.cache_clear()
 
 
 def test_a_run_goes_from_selection_to_a_copy_in_the_recovery_region(aws):
@@ -178,3 +186,28 @@ def test_a_failed_run_takes_its_snapshot_away(aws):
     row = Ledger(boto3.client("dynamodb", region_name=PRIMARY), LEDGER, PRIMARY).point(point["id"])
     assert row["status"] == "failed"
     assert "open" not in row
+
+
+def test_the_catalogue_shows_what_was_measured_and_what_became_of_a_request(aws):
+    aws.monkeypatch.setattr(
+        measure_protection, "_manual_snapshots", lambda _rds: None
+    )  # moto 5.2 knows no quotas of RDS
+    assert aws.invoke(measure_protection, {})["databases"] == 1
+    status, found = aws.ask("GET", "/databases")
+    assert (status, found["databases"][0]["status"]) == (200, "unprotected")
+
+    assert aws.ask("POST", "/recovery-points", {"database": "orders"})[0] == 202
+    status, asked = aws.ask("POST", "/recovery-points", {"database": "orders"})
+    ((name, run),) = aws.states[PRIMARY].started
+    assert (status, asked["id"]) == (202, name)
+
+    execution = f"arn:aws:states:{PRIMARY}:123456789012:execution:{PREFIX}-backup:{name}"
+    aws.states[PRIMARY].executions[execution] = {"status": "RUNNING"}
+    assert aws.ask("GET", f"/recovery-points/{name}")[1]["status"] == "requested"
+    point = aws.invoke(claim_recovery_point, {**run, "execution": execution})
+    aws.wait(take_snapshot, point=point)
+    assert aws.ask("GET", f"/recovery-points/{name}")[1]["stages"][0]["state"] == "succeeded"
+    assert aws.ask("GET", "/databases")[1]["databases"][0]["newest"]["status"] == "running"
+    for query in ({}, {"database": "orders"}):
+        _, page = aws.ask("GET", "/recovery-points", **query)
+        assert [each["id"] for each in page["recovery_points"]] == [name]

@@ -1,13 +1,14 @@
 """The ledger's cells: the same on DynamoDB (by moto) as in the fake that the other tests use."""
 
 import boto3
+import ledger_table
 import pytest
 from backup_fakes import PRIMARY, RECOVERY, MemoryLedger
 from backup_faults import Fuse
 from moto import mock_aws
 
-from handlers.core.errors import AlreadyClaimed
-from handlers.ledger import OPEN_INDEX, Ledger
+from handlers.core.errors import AlreadyClaimed, TemporarilyUnavailable
+from handlers.ledger import BATCH, Ledger
 
 ROW = {"pk": "POINT#a", "sk": "POINT", "attempt": 1, "status": "running", "levels": {}}
 
@@ -21,24 +22,7 @@ def ledger(request, monkeypatch):
         monkeypatch.setenv(name, "test")
     with mock_aws():
         client = boto3.client("dynamodb", region_name=PRIMARY)
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "open", "begun_at")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": OPEN_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": "open", "KeyType": "HASH"},
-                        {"AttributeName": "begun_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
+        ledger_table.create(client, "ledger")
         yield Ledger(client, "ledger", PRIMARY)
 
 
@@ -121,3 +105,100 @@ def test_problems_are_noted_with_their_count(ledger):
 def test_what_the_ledger_cant_hold_is_refused(ledger):
     with pytest.raises(TypeError, match="can't hold a set"):
         ledger.put({**ROW, "x": {1}}, seen=None)
+
+
+# ---- points by their time --------------------------------------------------------------------------------------------
+
+
+def add_points(ledger, *points):
+    for name, at in points:
+        database = name.rsplit("-", 1)[0]
+        row = {"pk": f"POINT#{name}", "sk": "POINT", "id": name, "database": database, "scheduled_at": at}
+        assert ledger.put({**row, "status": "failed" if "t00" in name else "verified"}, seen=None)
+
+
+ORDERS = [(f"orders-20261006t{hour:02}00z", f"2026-10-06T{hour:02}:00:00Z") for hour in range(6)]
+STOCK = [(f"stock-20261006t{hour:02}00z", f"2026-10-06T{hour:02}:00:00Z") for hour in range(6)]
+
+
+def test_the_points_of_a_database_are_listed_newest_first(ledger):
+    add_points(ledger, *ORDERS, *STOCK)
+    assert ledger.newest(3, database="orders") == ORDERS[:2:-1]
+    assert ledger.newest(100, database="orders") == ORDERS[::-1]
+    assert ledger.newest(100, database="nobody") == []
+
+
+def test_the_points_of_all_databases_are_listed_newest_first_each_once_in_pages(ledger):
+    add_points(ledger, *ORDERS, *STOCK)
+    found, before = [], None
+    while page := ledger.newest(5, before=before):
+        found += page
+        before = page[-1]
+    assert sorted(found) == sorted(ORDERS + STOCK)
+    assert [at for _, at in found] == sorted((at for _, at in found), reverse=True)
+
+
+def test_a_page_goes_on_where_the_one_before_ended_though_newer_points_have_come(ledger):
+    add_points(ledger, *ORDERS[:4])
+    first = ledger.newest(2, database="orders")
+    add_points(ledger, *ORDERS[4:])
+    assert ledger.newest(2, database="orders", before=first[-1]) == ORDERS[1::-1]
+
+
+def test_only_points_are_in_the_list_of_points(ledger):
+    add_points(ledger, ORDERS[0])
+    ledger.put({**ROW, "sk": "OPERATION#export", "begun_at": "2026-10-06T11:00:00Z", "open": PRIMARY}, seen=None)
+    ledger.put({"pk": "DATABASES", "sk": "PROTECTION#orders", "database": "orders", "version": 1}, seen=None)
+    assert ledger.newest(10) == [ORDERS[0]]
+    assert ledger.newest(10, database="orders") == [ORDERS[0]]
+
+
+def test_the_newest_point_of_a_status_is_found(ledger):
+    add_points(ledger, *ORDERS)
+    assert ledger.last_with("orders", "verified")["id"] == ORDERS[5][0]
+    assert ledger.last_with("orders", "failed")["id"] == ORDERS[0][0]
+    assert ledger.last_with("orders", "partial") is None
+
+
+def test_what_is_unfinished_for_longest_is_found(ledger):
+    assert ledger.oldest_unfinished(PRIMARY) is None
+    for hour in (3, 1, 2):
+        row = {**ROW, "pk": f"POINT#{hour}", "open": PRIMARY, "begun_at": f"2026-10-06T0{hour}:00:00Z"}
+        ledger.put(row, seen=None)
+    found = ledger.oldest_unfinished(PRIMARY)
+    assert (found["pk"], found["sk"], found["begun_at"]) == ("POINT#1", "POINT", "2026-10-06T01:00:00Z")
+    assert ledger.oldest_unfinished(RECOVERY) is None
+
+
+class Owing:
+    """DynamoDB that gives so many items of a page, and owes the others."""
+
+    def __init__(self, pages):
+        self.pages = iter(pages)
+        self.asked = []
+
+    def batch_get_item(self, *, RequestItems):  # noqa: N803
+        keys = RequestItems["ledger"]["Keys"]
+        self.asked.append(len(keys))
+        given = next(self.pages)
+        owed = {"ledger": {"Keys": keys[given:]}} if keys[given:] else {}
+        return {"Responses": {"ledger": keys[:given]}, "UnprocessedKeys": owed}
+
+
+def test_what_dynamodb_owes_is_asked_for_again_and_in_the_end_missed(monkeypatch):
+    monkeypatch.setattr("handlers.ledger._BATCH_DELAY", 0)
+    keys = [(f"POINT#{n}", "POINT") for n in range(10)]
+    dynamodb = Owing([4, 0, 6])
+    assert set(Ledger(dynamodb, "ledger", PRIMARY).many(keys)) == set(keys)
+    assert dynamodb.asked == [10, 6, 6]
+    with pytest.raises(TemporarilyUnavailable, match="still owes 10 items"):
+        Ledger(Owing([0] * 9), "ledger", PRIMARY).many(keys)
+
+
+def test_many_items_are_read_at_once_and_those_that_are_not_there_are_left_out(ledger):
+    keys = [(f"POINT#{n}", "POINT") for n in range(2 * BATCH + 5)]
+    for pk, sk in keys:
+        ledger.put({"pk": pk, "sk": sk}, seen=None)
+    found = ledger.many([*keys, keys[0], ("POINT#x", "POINT")])
+    assert set(found) == set(keys)
+    assert ledger.many([]) == {}

@@ -1,0 +1,1 @@
+"""What every function behind the REST API shares: routing, documents of operations, problems, one log line."""
