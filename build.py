@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blueprints import emit
-from blueprints.artifacts import PackagingError
-from blueprints.rebuild import Memory
-from blueprints.request import Request, arguments
-from blueprints.validation import SettingsError
+from blueprints import command
 
 if TYPE_CHECKING:
     from troposphere import Template
@@ -55,6 +49,26 @@ def _backup(s: Settings) -> Template:
     return backup.blueprint(s, *inputs)
 
 
+def _api(s: Settings) -> Template:
+    from blueprints import api, interface, outputs
+
+    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s), outputs.StorageOutputs.imported(s)
+    database = outputs.DatabaseOutputs.imported(s) if s.database else None
+    return api.blueprint(s, *inputs, database, interface.document(database=s.database is not None))
+
+
+def _site(s: Settings) -> Template | None:
+    from blueprints import site
+
+    return site.blueprint(s) if s.site.cloudfront else None
+
+
+def _observability(s: Settings) -> Template:
+    from blueprints import observability, outputs
+
+    return observability.blueprint(s, outputs.KeysOutputs.imported(s))
+
+
 # In the order they must be deployed. A stack's modules are imported only when it is built.
 STACKS: dict[str, Callable[[Settings], Template | None]] = {
     "keys": _keys,
@@ -62,6 +76,9 @@ STACKS: dict[str, Callable[[Settings], Template | None]] = {
     "storage": _storage,
     "database": _database,
     "backup": _backup,
+    "api": _api,
+    "site": _site,
+    "observability": _observability,
 }
 
 
@@ -70,28 +87,9 @@ def templates(settings: Settings) -> dict[str, Template]:
     return {stack: template for stack, blueprint in STACKS.items() if (template := blueprint(settings))}
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 ``--check`` found differences, 2 what was asked for can't be emitted."""
-    args = arguments(argv)
-    request = Request(args.stage, args.settings)
-    gc.disable()  # what is built is kept until the end
-    emit.defer("cfn_flip", "inspect")
-    try:
-        if args.package:
-            from blueprints import packaging
-
-            done = [f"packed: {packaging.package(args.package)}"]
-        elif args.check:
-            done = emit.check(OUTPUTS, STACKS, request)
-        else:
-            done = emit.emit(OUTPUTS, STACKS, request, Memory(OUTPUTS.parent / ".cache" / "build.json", OUTPUTS))
-    except (SettingsError, PackagingError) as error:
-        print(f"build.py: {error}", file=sys.stderr)
-        return 2
-    finally:
-        gc.enable()
-    print("\n".join(done) or "nothing to do: outputs/ holds what the code emits", flush=True)
-    return 1 if args.check and done else 0
+    return command.run(argv, OUTPUTS, STACKS)
 
 
 if __name__ == "__main__":

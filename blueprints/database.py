@@ -1,4 +1,4 @@
-"""Database stack: the platform's own RDS for MySQL instance, and the proxy in front of it.
+"""Database stack: the platform's own RDS for MySQL instance, its schema, and the proxy in front of it.
 
 Only the primary region has the instance. The recovery region has what a restored copy will need (subnet, parameter and
 option groups, and the proxy, without a target), so that nothing must be made on the day of the disaster.
@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 
 import awacs.logs
-from troposphere import AWSHelperFn, Tags, Template, rds
+from troposphere import AWSHelperFn, If, Tags, Template, rds
 
-from blueprints import arns, iam, permissions
+from blueprints import arns, iam, mysql
+from blueprints.database_proxy import proxy
+from blueprints.database_schema import schema
 from blueprints.logs import log_group
-from blueprints.outputs import DatabaseOutputs, KeysOutputs, NetworkOutputs, ProxyOutputs
+from blueprints.outputs import DatabaseOutputs, KeysOutputs, NetworkOutputs
 from blueprints.regions import PRIMARY, two_region_template
 from blueprints.settings import Database, Settings
-from blueprints.suppressions import accept
+from blueprints.suppressions import accept, accept_output
 from blueprints.validation import SettingsError
 
 ENGINE = "mysql"
-OWNER = "holdfast_owner"  # master user; RDS allows 16 characters
-APPLICATION_USER = "holdfast_app"  # the IAM database user that the proxy logs in as
 LOGS = ("audit", "error", "general", "slowquery")
 MONITORING_SECONDS = 60
 INSIGHTS_DAYS = 7
@@ -34,6 +34,8 @@ PARAMETERS = {
     "log_output": "FILE",  # the only form that RDS exports
     # It would copy every statement, with the data in it, into the logs; the audit log has logins, DDL and DCL.
     "general_log": "0",
+    # RDS's own default lets MySQL cut a value that is too long, and say nothing.
+    "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
 }
 
 
@@ -61,10 +63,6 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs) ->
         )
     )
     options = t.add_resource(_options(settings, database))
-    DatabaseOutputs(subnet_group=subnets.ref(), parameter_group=parameters.ref(), option_group=options.ref()).publish(
-        t, settings
-    )
-
     instance = rds.DBInstance(
         "Instance",
         Condition=PRIMARY,
@@ -87,9 +85,28 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs) ->
     )
     t.add_resource(instance)
     _explain(instance, database)
-    if database.proxy:
-        _proxy(t, settings, network, instance)
+    schema(t, settings, keys, network, instance)
+    host, port = _address(t, instance, proxy(t, settings, network, instance) if database.proxy else None)
+    DatabaseOutputs(
+        subnet_group=subnets.ref(),
+        parameter_group=parameters.ref(),
+        option_group=options.ref(),
+        host=host,
+        port=port,
+    ).publish(t, settings)
     return t
+
+
+def _address(
+    t: Template, instance: rds.DBInstance, before: rds.DBProxy | None
+) -> tuple[AWSHelperFn | str, AWSHelperFn | str]:
+    """Host and port that functions connect to; a host that can't exist where the region has no database yet."""
+    if before:
+        return before.get_att("Endpoint"), str(mysql.PROXY_PORT)
+    for output in ("Host", "Port"):
+        accept_output(t, output, "W1001", "the condition is in the value; the other region names nobody")
+    port = If(PRIMARY, instance.get_att("Endpoint.Port"), str(instance.Port))  # the local run's is another one
+    return If(PRIMARY, instance.get_att("Endpoint.Address"), mysql.NOBODY), port
 
 
 def identifier(settings: Settings) -> str:
@@ -113,7 +130,7 @@ def _storage(database: Database, keys: KeysOutputs) -> dict[str, object]:
         "MaxAllocatedStorage": database.storage_limit,
         "StorageEncrypted": True,
         "KmsKeyId": keys.data_key,
-        "MasterUsername": OWNER,
+        "MasterUsername": mysql.OWNER,
         # RDS makes, keeps and rotates the password; nobody sees it and no template holds it.
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
         "ManageMasterUserPassword": True,
@@ -226,34 +243,3 @@ def _monitoring_role(t: Template, settings: Settings) -> AWSHelperFn:
     )
     role = iam.role(t, settings, "MonitoringRole", "monitoring.rds", groups, streams, condition=PRIMARY)
     return role.get_att("Arn")
-
-
-def _proxy(t: Template, settings: Settings, network: NetworkOutputs, instance: rds.DBInstance) -> None:
-    # IAM from end to end: the client signs a token for the proxy, the proxy signs one for the database; no secret.
-    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
-    role = iam.role(t, settings, "ProxyRole", "rds", permissions.connect_to_databases(APPLICATION_USER))
-    proxy = t.add_resource(
-        rds.DBProxy(
-            "Proxy",
-            DBProxyName=settings.name("proxy"),
-            EngineFamily="MYSQL",
-            DefaultAuthScheme="IAM_AUTH",
-            RequireTLS=True,
-            DebugLogging=False,  # it would log statements, with the data in them
-            RoleArn=role.get_att("Arn"),
-            VpcSubnetIds=network.subnet_ids,
-            VpcSecurityGroupIds=[network.proxy_group],
-        )
-    )
-    t.add_resource(
-        rds.DBProxyTargetGroup(
-            "ProxyTarget",
-            Condition=PRIMARY,
-            DBProxyName=proxy.ref(),
-            TargetGroupName="default",  # the only name that RDS knows
-            DBInstanceIdentifiers=[instance.ref()],
-        )
-    )
-    ProxyOutputs(
-        proxy_name=proxy.ref(), proxy_arn=proxy.get_att("DBProxyArn"), proxy_endpoint=proxy.get_att("Endpoint")
-    ).publish(t, settings)

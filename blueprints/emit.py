@@ -1,4 +1,4 @@
-"""Templates as files: ``outputs/<stage>/<stack>.json``, and ``outputs/<stage>/<machine>.asl.json`` for machines."""
+"""Templates as files: ``outputs/<stage>/<stack>.json``, ``<machine>.asl.json``, and ``openapi.json`` for the API."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _stand_in(name: str) -> types.ModuleType:
 
 
 def texts(settings: Settings, stack: str, template: Template | None) -> Files:
-    """Text of every file that follows from *template*: its own, and the definition of each state machine in it."""
+    """Text of every file that follows from *template*: its own, and those of the machines and the API in it."""
     if template is None:
         return {}
     from blueprints import text  # noqa: PLC0415 (a run that changes nothing needs no troposphere)
@@ -56,6 +56,8 @@ def texts(settings: Settings, stack: str, template: Template | None) -> Files:
         if resource.resource_type == "AWS::StepFunctions::StateMachine":
             machine = resource.StateMachineName.removeprefix(f"{settings.prefix}-")
             files[f"{settings.stage}/{machine}.asl.json"] = text.indented(resource.Definition) + "\n"
+        elif resource.resource_type == "AWS::ApiGateway::RestApi":
+            files[f"{settings.stage}/openapi.json"] = text.indented(resource.Body.public) + "\n"
     return files
 
 
@@ -68,7 +70,10 @@ def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, source
     inputs = fingerprints(stacks, request.content(), root=sources)
     if memory.nothing_changed(request.name, inputs):
         return []
+    from blueprints import interface  # noqa: PLC0415 (a run that changes nothing needs no document)
+
     workflows.remember(memory.path.with_name("workflows.json"))
+    interface.remember(memory.path.with_name("openapi.json"))
     done, built = [], {}
     for settings in request.deployments():
         kept: set[str] = set()

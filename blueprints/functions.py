@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
+from itertools import chain
 
 import awacs.ec2
 import awacs.sqs
 from awacs.aws import ArnEquals, Statement
-from troposphere import AWSHelperFn, Template, awslambda, sqs
+from troposphere import AWSHelperFn, Sub, Template, awslambda, sqs
 
-from blueprints import arns, artifacts, permissions, queues
+import workflows
+from blueprints import arns, artifacts, metrics, permissions, queues
+from blueprints.alarms import MINUTE, alarm, at_least, total
 from blueprints.iam import allow, deny, role, unscoped
 from blueprints.logs import log_group
 from blueprints.outputs import KeysOutputs, NetworkOutputs
@@ -34,27 +38,32 @@ def function(  # noqa: PLR0913 (what differs between functions)
     memory: int = MEMORY,
     concurrency: int = CONCURRENCY,
     vpc: NetworkOutputs | None = None,
+    published: bool = False,
     **environment: AWSHelperFn | str | int,
 ) -> awslambda.Function:
     """Add the function of ``handlers/<module>.py``, its role and its log group.
 
     Keywords beyond the named ones are its environment, in upper case. With *vpc* it lies in the private network and
-    reaches nothing but the databases, S3 and DynamoDB there.
+    reaches nothing but the databases, S3 and DynamoDB there. A *published* one is called by versions (releases.py),
+    which start from a snapshot of the initialised process.
     """
     title = "".join(word.capitalize() for word in module.split("_"))
     name = settings.name(module.replace("_", "-"))
     group = log_group(t, settings, keys, f"{title}Logs", f"/aws/lambda/{name}")
-    dead = _dead_letters(t, keys)
+    dead = _dead_letters(t, settings, keys)
     own = [
         permissions.write_logs(group.get_att("Arn")),
         permissions.write_traces(),
         allow("SendDeadLetters", [awacs.sqs.SendMessage], [dead.get_att("Arn")]),
         permissions.use_key("EncryptDeadLetters", keys.data_key, "sqs"),
-        permissions.read_own_variables(keys.data_key, arns.function(settings, module)),
+        permissions.read_own_variables(keys.data_key, *_itself(settings, module, published=published)),
     ]
     if vpc:
         own += _network_permissions(arns.function(settings, module))
-    network = {} if vpc is None else {"VpcConfig": _inside(vpc)}
+    more: dict[str, object] = {} if vpc is None else {"VpcConfig": _inside(vpc)}
+    if published:
+        # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html (Python from 3.12 on, published versions only)
+        more["SnapStart"] = awslambda.SnapStart(ApplyOn="PublishedVersions")
     made = t.add_resource(
         awslambda.Function(
             title,
@@ -74,18 +83,50 @@ def function(  # noqa: PLR0913 (what differs between functions)
             ),
             KmsKeyArn=keys.data_key,
             Environment=awslambda.Environment(Variables=_variables(environment)),
-            **network,
+            **more,
         )
     )
     if not vpc:
         accept(made, "checkov", "CKV_AWS_117", "speaks to no database, and the private network leads nowhere else")
+    _watch(t, settings, made)
     return made
 
 
-def _dead_letters(t: Template, keys: KeysOutputs) -> sqs.Queue:
+def _watch(t: Template, settings: Settings, made: awslambda.Function) -> None:
+    """An alarm for a function that fails, or is turned away, again and again; once is what retries are for."""
+    # Not for those that a machine runs: their errors are how a machine is told to wait (QuotaReached), and what becomes
+    # of the run is alarmed. The others have one each: CloudWatch charges by the metric, however many share an alarm,
+    # and the metrics without a name count strangers' functions, too. https://aws.amazon.com/cloudwatch/pricing/
+    if made.title in _run_by_machines():
+        return
+    counted = {name.lower(): metrics.function(made.ref(), name) for name in ("Errors", "Throttles")}
+    alarm(
+        t,
+        settings,
+        f"{made.title}Failing",
+        f"The function {made.FunctionName} fails or is throttled all the time.",
+        total(**counted),
+        when=at_least(1, 5 * MINUTE, 3),
+        runbook="function-failing",
+    )
+
+
+@cache
+def _run_by_machines() -> frozenset[str]:
+    """Logical ids of the functions that a state machine runs."""
+    return frozenset(chain.from_iterable(map(workflows.placeholders, workflows.names())))
+
+
+def _itself(settings: Settings, module: str, *, published: bool) -> list[Sub]:
+    # No page says whether a version's variables are encrypted for the function or for the version; so both.
+    own = arns.function(settings, module)
+    return [own, arns.alias(settings, module, "*")] if published else [own]
+
+
+def _dead_letters(t: Template, settings: Settings, keys: KeysOutputs) -> sqs.Queue:
     """One queue for all functions of a stack: what a service invoked asynchronously and nobody could handle."""
     existing: sqs.Queue | None = t.resources.get(DEAD_LETTERS)
-    return existing or queues.dead_letters(t, keys, DEAD_LETTERS)
+    return existing or queues.dead_letters(t, settings, keys, DEAD_LETTERS)
 
 
 def _code(t: Template, settings: Settings) -> awslambda.Code:

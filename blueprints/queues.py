@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import awacs.sqs
 from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Statement, StringEquals
-from troposphere import AccountId, AWSHelperFn, Template, sqs
+from troposphere import AccountId, AWSHelperFn, Sub, Template, sqs
 
 from blueprints import iam
+from blueprints.alarms import MINUTE, Metric, above, alarm, at_least
 from blueprints.outputs import KeysOutputs
+from blueprints.settings import Settings
 from blueprints.suppressions import accept
 
 RETENTION = timedelta(days=4)
@@ -31,6 +33,7 @@ class Sender(NamedTuple):
 
 def queue(  # noqa: PLR0913 (what differs between queues)
     t: Template,
+    settings: Settings,
     keys: KeysOutputs,
     title: str,
     *,
@@ -43,7 +46,7 @@ def queue(  # noqa: PLR0913 (what differs between queues)
     ``{title}DeadLetters`` takes a message that was received *receives* times in vain.
     """
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html (six times; at least five receives)
-    dead = dead_letters(t, keys, f"{title}DeadLetters")
+    dead = dead_letters(t, settings, keys, f"{title}DeadLetters")
     live = t.add_resource(
         sqs.Queue(
             title,
@@ -54,16 +57,36 @@ def queue(  # noqa: PLR0913 (what differs between queues)
         )
     )
     _access(t, live, senders)
+    alarm(
+        t,
+        settings,
+        f"{title}Stuck",
+        f"A message in the queue {title} waits longer than its retries could explain.",
+        _metric(live, "ApproximateAgeOfOldestMessage"),
+        when=above(_seconds(receives * visibility), 5 * MINUTE, 2),
+        runbook="queue-stuck",
+        name=_name(settings, "queue-stuck", live),
+    )
     return live
 
 
 def dead_letters(
-    t: Template, keys: KeysOutputs, title: str = "DeadLetters", *, senders: Sequence[Sender] = ()
+    t: Template, settings: Settings, keys: KeysOutputs, title: str = "DeadLetters", *, senders: Sequence[Sender] = ()
 ) -> sqs.Queue:
-    """Queue for what nobody could handle, kept as long as SQS can."""
+    """Queue for what nobody could handle, kept as long as SQS can; an alarm says so while there is anything in it."""
     queue = t.add_resource(sqs.Queue(title, **_at_rest(keys), MessageRetentionPeriod=_seconds(DEAD_RETENTION)))
     _access(t, queue, senders)
     accept(queue, "cfn-lint", "ES6000", "dead letters have no dead letters of their own; an alarm counts them")
+    alarm(
+        t,
+        settings,
+        f"{title}Found",
+        f"Something was given up and lies in the queue {title} until somebody looks, at most two weeks.",
+        _metric(queue, "ApproximateNumberOfMessagesVisible"),
+        when=at_least(1, 5 * MINUTE),
+        runbook="dead-letters",
+        name=_name(settings, "dead-letters", queue),
+    )
     return queue
 
 
@@ -99,6 +122,16 @@ def _access(t: Template, queue: sqs.Queue, senders: Sequence[Sender]) -> None:
             PolicyDocument=PolicyDocument(Version=iam.VERSION, Statement=[iam.only_over_tls([arn], "sqs"), *sends]),
         )
     )
+
+
+def _metric(queue: sqs.Queue, name: str) -> Metric:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    return Metric("AWS/SQS", name, "Maximum", {"QueueName": queue.get_att("QueueName")})
+
+
+def _name(settings: Settings, what: str, queue: sqs.Queue) -> Sub:
+    """Name of an alarm that says which queue to look at; queues bear CloudFormation's names, not ours."""
+    return Sub(f"{settings.name(what)}-${{{queue.title}.QueueName}}")
 
 
 def _seconds(duration: timedelta) -> int:

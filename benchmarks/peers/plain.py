@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from blueprints import backup, database, keys, network, outputs, storage
+from blueprints import api, backup, database, interface, keys, network, observability, outputs, site, storage
 from blueprints.settings import PRODUCTION as SETTINGS
 
 yaml.CSafeLoader = yaml.SafeLoader  # what safe_load takes
@@ -15,12 +15,18 @@ folder.mkdir(exist_ok=True)
 keys_outputs = outputs.KeysOutputs.imported(SETTINGS)
 network_outputs = outputs.NetworkOutputs.imported(SETTINGS)
 storage_outputs = outputs.StorageOutputs.imported(SETTINGS)
+database_outputs = outputs.DatabaseOutputs.imported(SETTINGS)
+interface.remember(Path(".cache") / "openapi.json")  # the routes are no part of what is compared
+document = interface.document(database=True)
 templates = {
     "keys": keys.blueprint(SETTINGS),
     "network": network.blueprint(SETTINGS, keys_outputs),
     "storage": storage.blueprint(SETTINGS, keys_outputs),
     "database": database.blueprint(SETTINGS, keys_outputs, network_outputs),
     "backup": backup.blueprint(SETTINGS, keys_outputs, network_outputs, storage_outputs),
+    "api": api.blueprint(SETTINGS, keys_outputs, network_outputs, storage_outputs, database_outputs, document),
+    "site": site.blueprint(SETTINGS),
+    "observability": observability.blueprint(SETTINGS, keys_outputs),
 }
 for name, template in templates.items():
     (folder / f"{name}.json").write_text(template.to_json())

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 import build
-from blueprints.settings import PRODUCTION, PROFILES, Network, Settings
+from blueprints.settings import PRODUCTION, PROFILES, STAGING, Alerts, Domain, Federation, Network, Settings, Site
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+DOMAIN = Domain(name="example.com", zone_id="Z0123456789ABCDEFGHIJ")
+FEDERATION = Federation(name="Company", metadata_url="https://login.example.com/saml/metadata")
 OPTIONS = {
     **PROFILES,
     "NO_DATABASE": replace(PRODUCTION, database=None),
@@ -22,6 +24,9 @@ OPTIONS = {
         database=replace(PRODUCTION.database, proxy=False, multi_az=False, deletion_protection=False),
         backup=replace(PRODUCTION.backup, lock_mode="COMPLIANCE"),
     ),
+    "DOMAIN": replace(PRODUCTION, domain=DOMAIN, federation=FEDERATION, alerts=Alerts(email="operations@example.com")),
+    "DOMAIN_WITHOUT_CLOUDFRONT": replace(STAGING, domain=DOMAIN, database=None),
+    "ADDRESS": replace(PRODUCTION, site=Site(address="https://d111111abcdef8.cloudfront.net")),
     # The longest of every name.
     "LONGEST": replace(
         PRODUCTION,

@@ -1,6 +1,7 @@
 """The seams between folders: names that two sides spell and no type checker compares."""
 
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -15,7 +16,9 @@ STACKS = rendered("SANDBOX")
 FUNCTIONS = [it for it in found("AWS::Lambda::Function") if it.option == "SANDBOX"]
 MACHINES = [it for it in found("AWS::StepFunctions::StateMachine") if it.option == "SANDBOX"]
 HANDLERS = sorted(
-    f"handlers.{path.stem}" for path in artifacts.SOURCES.glob("*.py") if "\ndef handler(" in path.read_text()
+    f"handlers.{path.stem}"
+    for path in artifacts.SOURCES.glob("*.py")
+    if re.search(r"^(def handler\(|handler\b.*=)", path.read_text(), re.MULTILINE)
 )
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=str)

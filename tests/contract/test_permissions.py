@@ -35,7 +35,7 @@ def test_every_role_trusts_one_service_on_behalf_of_this_account(it):
 
     assert trust["Action"] == ["sts:AssumeRole"]
     # None of these documents such a condition, and one that it doesn't send would lock it out.
-    if service in ("export.rds.amazonaws.com", "lambda.amazonaws.com", "rds.amazonaws.com", "s3.amazonaws.com"):
+    if service.removesuffix(".amazonaws.com") in ("apigateway", "codedeploy", "export.rds", "lambda", "rds", "s3"):
         assert "Condition" not in trust
     else:
         assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
@@ -105,13 +105,20 @@ def test_a_resource_lets_in_only_named_services_or_accounts_under_a_condition(it
     for statement in it.properties.get("PolicyDocument", {}).get("Statement", []):
         if statement["Effect"] == "Allow":
             assert statement["Principal"] != "*"
-            assert statement["Condition"]
+            # EventBridge doesn't say for whom it publishes to a topic: with a condition nothing would arrive.
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+            unsaid = it.resource["Type"] == "AWS::SNS::TopicPolicy" and statement["Sid"] == "AllowEvents"
+            assert unsaid or statement["Condition"]
 
 
 @each("AWS::Lambda::Permission")
 def test_a_function_is_invoked_only_for_a_named_source_of_this_account(it):
-    assert it.properties["SourceArn"]
-    assert it.properties["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    """API Gateway is not known to say the account by itself; the source's ARN has it."""
+    *_, account, source = resolved(it.properties["SourceArn"], "eu-west-1").split(":", 5)
+
+    assert account == "123456789012"
+    assert source == "${Api}/api/*"
+    assert it.template["Resources"][it.properties["FunctionName"]["Ref"]]["Type"] == "AWS::Lambda::Alias"
 
 
 @pytest.mark.parametrize("purpose", ["staging", "vault"])
@@ -186,10 +193,11 @@ def test_a_schedules_role_can_decrypt_it_by_itself(it):
 @each("AWS::Lambda::Function")
 def test_a_function_can_decrypt_its_own_environment_and_no_others(it):
     (statement,) = [s for s in allowed(it, it.properties["Role"]) if s["Sid"] == "ReadOwnVariables"]
-    (arn,) = resolved(statement["Condition"], "eu-west-1")["ArnEquals"].values()
+    ((own, *versions),) = resolved(statement["Condition"], "eu-west-1")["ArnEquals"].values()
 
     assert statement["Resource"] == [it.properties["KmsKeyArn"]]
-    assert arn == f"arn:aws:lambda:eu-west-1:123456789012:function:{it.properties['FunctionName']}"
+    assert own == f"arn:aws:lambda:eu-west-1:123456789012:function:{it.properties['FunctionName']}"
+    assert versions == ([f"{own}:*"] if "SnapStart" in it.properties else [])
 
 
 @each("AWS::EC2::FlowLog")

@@ -47,9 +47,11 @@ def test_the_settings_file_of_the_example_is_valid(tmp_path):
 
 
 def test_the_reserved_concurrency_is_as_high_as_it_says():
-    resources = rendered("PRODUCTION")["backup"]["Resources"].values()
     reserved = sum(
-        r["Properties"]["ReservedConcurrentExecutions"] for r in resources if r["Type"] == "AWS::Lambda::Function"
+        resource["Properties"]["ReservedConcurrentExecutions"]
+        for template in rendered("PRODUCTION").values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
     )
 
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html (100 stay unreserved)

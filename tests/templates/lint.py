@@ -1,6 +1,6 @@
 """Lint what ``build.py`` emitted: ``python -m tests.templates.lint``. What was clean last time is not read again.
 
-* cfn-lint, with the rules of cfn-lint-serverless, for both regions of each deployment: every finding counts
+* cfn-lint, with the rules of cfn-lint-serverless, for the regions of each stack: every finding counts
 * cloudformation-validate, from warnings on, less what a template accepts with its reason (blueprints/suppressions.py)
 * statelint, on every state machine
 
@@ -25,13 +25,14 @@ OUTPUTS = ROOT / "outputs"
 MEMORY = ROOT / ".cache" / "lint.json"
 TOOLS = ("cfn-lint", "cfn-lint-serverless", "cloudformation-validate", "statelint")
 DEFINITION = ".asl.json"
+INTERFACE = "openapi.json"  # has tests and a linter of its own
 
 Finding = tuple[Path, str]
 
 
 def main(outputs: Path = OUTPUTS, memory: Path = MEMORY) -> int:
     """Exit code: 0 clean, 1 findings, which were printed."""
-    files = sorted(outputs.glob("*/*.json"))
+    files = [path for path in sorted(outputs.glob("*/*.json")) if path.name != INTERFACE]
     rules = " ".join([sys.version, *map(version, TOOLS)]).encode() + Path(__file__).read_bytes()
     digests = {path: hashlib.sha256(rules + path.name.encode() + path.read_bytes()).hexdigest() for path in files}
     clean = _remembered(memory)
@@ -58,15 +59,16 @@ def lint(files: Iterable[Path]) -> Iterator[Finding]:
 
 
 def _cfn_lint(templates: list[Path]) -> Iterator[Finding]:
-    from blueprints.settings import PROFILES  # noqa: PLC0415 (only if need be)
+    from blueprints.regions import regions_of  # noqa: PLC0415 (only if need be)
+    from blueprints.settings import PROFILES  # noqa: PLC0415
 
-    regions = {settings.stage: settings.regions for settings in PROFILES.values()}
-    groups: dict[tuple[str, str], list[Path]] = {}
+    deployments = {settings.stage: settings for settings in PROFILES.values()}
+    groups: dict[tuple[str, ...], list[Path]] = {}
     for path in templates:
-        groups.setdefault(regions[path.parent.name], []).append(path)
+        groups.setdefault(regions_of(path.stem, deployments[path.parent.name]), []).append(path)
     command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "cfn-lint", "--format", "json"]
-    for both, paths in groups.items():
-        options: list[str | Path] = ["--append-rules", "cfn_lint_serverless.rules", "--regions", *both, "--", *paths]
+    for regions, paths in groups.items():
+        options: list[str | Path] = ["--append-rules", "cfn_lint_serverless.rules", "--regions", *regions, "--", *paths]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         found = json.loads(done.stdout or "[]")
         if done.returncode and not found:
@@ -79,12 +81,14 @@ def _cfn_lint(templates: list[Path]) -> Iterator[Finding]:
 def _cloudformation_validate(templates: list[Path]) -> Iterator[Finding]:
     from cloudformation_validate import CompositeEngine, Severity, ValidateConfig  # noqa: PLC0415 (only if need be)
 
+    from blueprints.suppressions import accepted  # noqa: PLC0415
+
     engine = CompositeEngine()
     for path in templates:
-        resources = json.loads(path.read_text())["Resources"]
+        known = accepted(json.loads(path.read_text()))
         for found in engine.validate_template(str(path), ValidateConfig(severity_level=Severity.WARN)).diagnostics:
             title = found.entity.logical_id if found.entity else ""
-            if found.rule_id not in resources.get(title, {}).get("Metadata", {}).get("Accepted", {}):
+            if (found.rule_id, title) not in known:
                 yield path, f"{found.start_line}: {found.rule_id} {title}: {found.message}"
 
 

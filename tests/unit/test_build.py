@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from troposphere import Template, sqs, stepfunctions
+from troposphere import Template, apigateway, sqs, stepfunctions
 
 import build
 from blueprints import emit
+from blueprints.api_body import Body
 from blueprints.rebuild import Memory, fingerprints
 from blueprints.request import Request
 from blueprints.settings import PROFILES, SANDBOX
@@ -98,6 +99,35 @@ def test_a_definition_is_emitted_beside_its_template():
 
     assert json.loads(files["sandbox/copy.asl.json"]) == definition
     assert set(files) == {"sandbox/backup.json", "sandbox/copy.asl.json"}
+
+
+def test_what_clients_read_of_the_api_is_emitted_beside_its_template():
+    body = Body(openapi="3.0.1", paths={"/health": {"x-amazon-apigateway-integration": {}}})
+    body.public = {"openapi": "3.0.1", "paths": {"/health": {}}}
+    t = Template()
+    t.add_resource(apigateway.RestApi("Api", Name="holdfast-sandbox", Body=body))
+
+    files = emit.texts(SANDBOX, "api", t)
+
+    assert set(files) == {"sandbox/api.json", "sandbox/openapi.json"}
+    assert json.loads(files["sandbox/openapi.json"]) == body.public
+    assert json.loads(files["sandbox/api.json"])["Resources"]["Api"]["Properties"]["Body"] == body
+
+
+def test_a_second_build_from_the_start_imports_no_handler(tmp_path):
+    """*Exact*, as goal G1 rests on it: the routes are read again only if a handler has changed."""
+    code = (
+        "import build, pathlib, sys; build.OUTPUTS = pathlib.Path(sys.argv[1]) / 'outputs'; "
+        "build.main(['--stage', 'sandbox']); "
+        "print(sorted({'aws_lambda_powertools', 'handlers', 'pymysql'} & set(sys.modules)))"
+    )
+    for imported in ("['aws_lambda_powertools', 'handlers', 'pymysql']", "[]"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == imported
+        shutil.rmtree(tmp_path / "outputs")
+        (tmp_path / ".cache/build.json").unlink()
 
 
 def test_a_second_run_builds_nothing(bench):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blueprints import settings_file
-from blueprints.settings import PRODUCTION, SANDBOX, Database
+from blueprints.settings import PRODUCTION, SANDBOX, Alerts, Api, Database, Domain, Federation
 from blueprints.validation import SettingsError
 
 WHOLE = """
@@ -70,6 +70,31 @@ def test_what_the_file_says_replaces_what_the_profile_says_and_nothing_else(tmp_
     )
 
 
+def test_a_domain_a_provider_and_who_is_told_come_from_tables_of_their_own(tmp_path):
+    text = """
+profile = "STAGING"
+[domain]
+name = "example.com"
+zone_id = "Z0123456789ABC"
+[federation]
+name = "Company"
+metadata_url = "https://idp.example.com/metadata"
+[api]
+throttle_rate = 5
+[alerts]
+email = "operations@example.com"
+latency = "2s"
+"""
+
+    loaded = settings_file.load(written(tmp_path, text))
+
+    assert loaded.domain == Domain(name="example.com", zone_id="Z0123456789ABC")
+    assert loaded.federation == Federation(name="Company", metadata_url="https://idp.example.com/metadata")
+    assert loaded.api == Api(throttle_rate=5)
+    assert loaded.alerts == Alerts(email="operations@example.com", latency=timedelta(seconds=2))
+    assert loaded.site.cloudfront is False  # the profile's
+
+
 def test_false_does_without_the_database(tmp_path):
     assert settings_file.load(written(tmp_path, 'profile = "PRODUCTION"\ndatabase = false')).database is None
 
@@ -130,6 +155,14 @@ def test_a_database_table_on_a_profile_without_one_starts_from_the_defaults(tmp_
             'backup.lock_mode = "NONE": use GOVERNANCE or COMPLIANCE',
         ),
         ('profile = "SANDBOX"\n[network]\nzones = 4', "network.zones = 4: use 2 or 3"),  # refused by the settings
+        (
+            'profile = "SANDBOX"\n[domain]\nname = "example.com"',
+            'domain.zone_id = "": is missing; give it a value, too',
+        ),
+        (
+            'profile = "SANDBOX"\n[site]\nprice_class = "cheap"',
+            'site.price_class = "cheap": use PriceClass_100 or PriceClass_200 or PriceClass_All',
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_with_field_value_and_cure(tmp_path, text, message):

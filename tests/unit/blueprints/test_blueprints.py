@@ -44,12 +44,23 @@ def test_the_backups_key_serves_no_service_by_itself():
     }
 
 
-def test_the_logs_key_serves_only_log_groups_of_the_deployment():
+def test_the_logs_key_serves_only_log_groups_of_the_deployment_and_the_one_that_api_gateway_names():
     condition = key_statements("LogsKey")["AllowLogGroups"]["Condition"]
+    (served,) = condition["ArnLike"].values()
 
-    assert condition["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Fn::Sub"].endswith(
-        "log-group:*holdfast-production*"
-    )
+    assert [arn["Fn::Sub"].split(":log-group:")[1] for arn in served] == [
+        "*holdfast-production*",
+        "API-Gateway-Execution-Logs_*/api",
+    ]
+
+
+def test_alarms_rules_and_budgets_may_publish_to_encrypted_topics_of_this_account():
+    messages = key_statements("DataKey")["AllowMessagesToTopics"]
+
+    assert messages["Principal"] == {
+        "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]
+    }
+    assert list(messages["Condition"]["ArnLike"]) == ["kms:EncryptionContext:aws:sns:topicArn"]
 
 
 def test_rules_may_send_to_encrypted_queues():
@@ -118,11 +129,11 @@ def test_no_role_of_ours_can_delete_from_the_vault():
 
 def test_the_replication_role_reads_staging_and_writes_only_the_other_regions_vault():
     t = storage.blueprint(PRODUCTION, KeysOutputs.imported(PRODUCTION))
-    policy = of_kind(t, "AWS::IAM::ManagedPolicy")["ReplicationRolePolicy"]["Properties"]["PolicyDocument"]
-    assert of_kind(t, "AWS::IAM::Role")["ReplicationRole"]["Condition"] == "IsPrimaryRegion"
+    policy = of_kind(t, "AWS::IAM::ManagedPolicy")["StagingReplicationRolePolicy"]["Properties"]["PolicyDocument"]
+    assert of_kind(t, "AWS::IAM::Role")["StagingReplicationRole"]["Condition"] == "IsPrimaryRegion"
     by_sid = {s["Sid"]: s for s in policy["Statement"]}
 
-    assert "vault-eu-central-1" in str(by_sid["WriteReplicasToVault"]["Resource"])
+    assert "vault-eu-central-1" in str(by_sid["WriteReplicas"]["Resource"])
     assert "s3:ReplicateDelete" not in str(by_sid)
     assert by_sid["EncryptReplicas"]["Condition"]["ForAnyValue:StringEquals"] == {
         "kms:ResourceAliases": "alias/holdfast-production-backups"
@@ -133,11 +144,11 @@ def test_the_replication_role_reads_staging_and_writes_only_the_other_regions_va
 def test_the_ledgers_open_items_are_found_by_region_and_time():
     t = storage.blueprint(PRODUCTION, KeysOutputs.imported(PRODUCTION))
     ledger = of_kind(t, "AWS::DynamoDB::GlobalTable")["Ledger"]["Properties"]
-    (index,) = ledger["GlobalSecondaryIndexes"]
+    indexes = {index["IndexName"]: index["KeySchema"] for index in ledger["GlobalSecondaryIndexes"]}
 
     assert [key["AttributeName"] for key in ledger["KeySchema"]] == ["pk", "sk"]
-    assert index["IndexName"] == "open"
-    assert [key["AttributeName"] for key in index["KeySchema"]] == ["open", "begun_at"]
+    assert [key["AttributeName"] for key in indexes["open"]] == ["open", "begun_at"]
+    assert [key["AttributeName"] for key in indexes["points"]] == ["database", "scheduled_at"]
 
 
 # ---- database ----------------------------------------------------------------------------------------------------

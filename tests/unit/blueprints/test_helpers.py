@@ -6,7 +6,7 @@ import pytest
 from troposphere import Template, sqs
 
 from blueprints import arns
-from blueprints.outputs import KeysOutputs, NetworkOutputs, StorageOutputs
+from blueprints.outputs import ApiOutputs, DatabaseOutputs, KeysOutputs, NetworkOutputs, StorageOutputs
 from blueprints.queues import Sender, queue
 from blueprints.settings import SANDBOX
 from blueprints.suppressions import accept, accepted
@@ -16,7 +16,7 @@ KEYS = KeysOutputs.imported(SANDBOX)
 
 def test_a_message_received_too_often_is_put_aside():
     t = Template()
-    queue(t, KEYS, "Settle", visibility=timedelta(minutes=5), receives=7)
+    queue(t, SANDBOX, KEYS, "Settle", visibility=timedelta(minutes=5), receives=7)
     live = t.to_dict()["Resources"]["Settle"]["Properties"]
 
     assert live["VisibilityTimeout"] == 300
@@ -28,7 +28,7 @@ def test_a_message_received_too_often_is_put_aside():
 
 def test_only_the_services_named_may_send_and_only_for_the_sources_named():
     t = Template()
-    queue(t, KEYS, "Settle", visibility=timedelta(minutes=5), senders=[Sender("events", arns.rules(SANDBOX))])
+    queue(t, SANDBOX, KEYS, "Settle", visibility=timedelta(minutes=5), senders=[Sender("events", arns.rules(SANDBOX))])
     resources = t.to_dict()["Resources"]
     (_, send) = resources["SettleAccess"]["Properties"]["PolicyDocument"]["Statement"]
     (only,) = resources["SettleDeadLettersAccess"]["Properties"]["PolicyDocument"]["Statement"]
@@ -44,7 +44,7 @@ def test_a_forgotten_output_is_an_error():
         KeysOutputs(data_key="a", backups_key="b")
 
 
-@pytest.mark.parametrize("outputs", [KeysOutputs, NetworkOutputs, StorageOutputs])
+@pytest.mark.parametrize("outputs", [KeysOutputs, NetworkOutputs, StorageOutputs, DatabaseOutputs, ApiOutputs])
 def test_both_sides_of_a_contract_agree_on_every_name(outputs):
     t = Template()
     imported = outputs.imported(SANDBOX)

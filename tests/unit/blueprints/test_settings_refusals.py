@@ -4,11 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from blueprints.settings import PRODUCTION, PROFILES, Backup, Database, Network, Settings
+from blueprints.regions import regions_of
+from blueprints.settings import (
+    PRODUCTION,
+    PROFILES,
+    Alerts,
+    Api,
+    Backup,
+    Database,
+    Domain,
+    Federation,
+    Network,
+    Settings,
+    Site,
+)
 from blueprints.validation import SettingsError
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+ZONE = {"name": "example.com", "zone_id": "Z0123456789ABC"}
+SAML = {"name": "Company", "metadata_url": "https://idp.example.com/metadata"}
 
 REFUSED = [
     # what is made, with what, the field named, the value shown, part of the cure
@@ -58,6 +73,42 @@ REFUSED = [
         'permissions_boundary = "me"',
         "ARN of a managed",
     ),
+    (Settings, {"stage": "test", "project": "laws"}, 'project = "laws"', "Cognito refuses"),
+    (Domain, {**ZONE, "name": "example"}, 'domain.name = "example"', "such as example.com"),
+    (Domain, {**ZONE, "name": "Example.com"}, 'domain.name = "Example.com"', "lower case"),
+    (Domain, {**ZONE, "name": "-a.example.com"}, 'domain.name = "-a.example.com"', "such as example.com"),
+    (Domain, {**ZONE, "name": f"{'a' * 53}.com"}, f'domain.name = "{"a" * 53}.com"', "at most 56 characters"),
+    (Domain, {**ZONE, "zone_id": "example.com"}, 'domain.zone_id = "example.com"', "begins with Z"),
+    (Federation, {**SAML, "name": "Google"}, 'federation.name = "Google"', "none of Cognito's own"),
+    (Federation, {**SAML, "name": "Our company"}, 'federation.name = "Our company"', "letters, digits and hyphens"),
+    (
+        Federation,
+        {**SAML, "metadata_url": "http://idp.example.com/metadata"},
+        'federation.metadata_url = "http://idp.example.com/metadata"',
+        "https:// address",
+    ),
+    (Api, {"throttle_rate": 0}, "api.throttle_rate = 0", "use 1 to 10000"),
+    (Api, {"throttle_burst": 5001}, "api.throttle_burst = 5001", "use 1 to 5000"),
+    (Api, {"daily_quota": 0}, "api.daily_quota = 0", "use 1 to"),
+    (Api, {"concurrency": 901}, "api.concurrency = 901", "use 1 to 900"),
+    (Site, {"price_class": "PriceClass_50"}, 'site.price_class = "PriceClass_50"', "PriceClass_100 or"),
+    (Site, {"address": "http://a.example.com"}, 'site.address = "http://a.example.com"', "https:// address"),
+    (Site, {"address": "https://a.example.com/"}, 'site.address = "https://a.example.com/"', "without a path"),
+    (
+        Site,
+        {"address": "https://a.example.com", "cloudfront": False},
+        'site.address = "https://a.example.com"',
+        "leave it out: without CloudFront",
+    ),
+    (
+        Settings,
+        {"stage": "test", "domain": Domain(**ZONE), "site": Site(address="https://a.example.com")},
+        'site.address = "https://a.example.com"',
+        "leave it out: with a domain",
+    ),
+    (Alerts, {"email": "operations"}, 'alerts.email = "operations"', "such as operations@example.com"),
+    (Alerts, {"monthly_budget": 0}, "alerts.monthly_budget = 0", "at least 1 USD"),
+    (Alerts, {"latency": timedelta(seconds=30)}, 'alerts.latency = "0:00:30"', "ten milliseconds to 29 seconds"),
 ]
 
 
@@ -92,6 +143,11 @@ def test_runs_are_spread_evenly_over_the_day_from_the_first_one(interval, start,
     backup = Backup(interval=interval, start=start, recovery_point_objective=2 * DAY)
 
     assert backup.schedule() == schedule
+
+
+def test_the_site_stack_lies_in_us_east_1_and_all_others_in_both_regions():
+    assert regions_of("site", PRODUCTION) == ("us-east-1",)
+    assert regions_of("api", PRODUCTION) == PRODUCTION.regions
 
 
 def test_subnets_are_quarters_of_the_network_one_per_zone():

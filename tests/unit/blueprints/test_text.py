@@ -112,3 +112,10 @@ def test_what_is_not_to_be_validated_is_not():
 def test_what_no_template_can_hold_is_named():
     with pytest.raises(TypeError, match="set is nothing that a template can hold"):
         text.whole(template(sqs.Queue("Queue", Metadata={"A": {1}})))
+
+
+def test_a_digest_changes_exactly_when_what_is_emitted_does():
+    one, other = ({"Queue": sqs.Queue("Queue", DelaySeconds=If("Yes", n, NoValue)), "Ref": Ref("x")} for n in (1, 2))
+
+    assert text.digest(one) == text.digest(dict(reversed(one.items()))) != text.digest(other)
+    assert len(text.digest(one)) == 10
