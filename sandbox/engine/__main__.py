@@ -12,6 +12,8 @@ import threading
 
 MODULES = (
     "admin",
+    "alarms",
+    "apigateway",
     "audit",
     "resources",
     "leading_keys",
@@ -20,8 +22,11 @@ MODULES = (
     "schedules",
     "stepfunctions",
     "storage",
+    "cloudfront",
     "global_tables",
     "rds",
+    "recorded",
+    "custom_resources",
     "cloudformation",
 )
 

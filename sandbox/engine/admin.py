@@ -1,4 +1,4 @@
-"""The engine's own HTTP endpoints below ``/_holdfast/``: faults, and schedules fired at once.
+"""The engine's own HTTP endpoints below ``/_holdfast/``: faults, schedules fired at once, credentials.
 
 ==========  =====================  ====================================================================
 ``GET``     ``/health``            ``{"ready": true}``
@@ -6,6 +6,7 @@
 ``GET``     ``/faults``            the faults still waiting to strike
 ``DELETE``  ``/faults``            clears them
 ``POST``    ``/schedules/fire``    ``{"name", "region", "group"?, "at"?}`` fires an EventBridge schedule
+``GET``     ``/credentials``       what a function under SnapStart may use, see ``lambda_credentials``
 ==========  =====================  ====================================================================
 
 Other modules add theirs with ``route``. Handlers run on worker threads, so they may use ``clients.client``.
@@ -24,14 +25,21 @@ from sandbox.engine.patching import replace
 
 PREFIX = "/_holdfast"
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
+HeaderHandler = Callable[[dict[str, str]], tuple[int, dict[str, Any]]]
 
 _routes: dict[tuple[str, str], Handler] = {}
+_routes_with_headers: dict[tuple[str, str], HeaderHandler] = {}
 _original: dict[str, Any] = {}
 
 
 def route(method: str, path: str, handler: Handler) -> None:
     """Answer ``method /_holdfast<path>`` with what the handler makes of the JSON body."""
     _routes[method, path] = handler
+
+
+def route_with_headers(method: str, path: str, handler: HeaderHandler) -> None:
+    """Answer ``method /_holdfast<path>`` with the status and what the handler makes of the headers."""
+    _routes_with_headers[method, path] = handler
 
 
 def install() -> None:
@@ -62,7 +70,14 @@ async def front(
     while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
-    status, answer = await asyncio.to_thread(serve, scope["method"], scope["path"].removeprefix(PREFIX), body)
+    path = scope["path"].removeprefix(PREFIX)
+    by_headers = _routes_with_headers.get((scope["method"], path))
+    if by_headers:
+        status, answer = by_headers(
+            {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        )
+    else:
+        status, answer = await asyncio.to_thread(serve, scope["method"], path, body)
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(answer, default=str).encode()})

@@ -1,5 +1,6 @@
 """CloudFormation: pseudo-parameters in conditions, and what a row of ``cloudformation_types`` does."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from sandbox.engine.shapes import fit
 
 Properties = dict[str, Any]
 Attribute = str | Callable[[Any, Properties], Any]
+
+GONE = re.compile("NotFound|NoSuch|DoesNotExist")  # in the codes of errors that say a resource is not there
 
 _original: dict[str, Any] = {}
 
@@ -74,7 +77,7 @@ class Type:
         try:
             call(self.service, operation, parameters(physical_id, properties))
         except ClientError as error:
-            if "NotFound" not in error.response["Error"]["Code"]:
+            if not GONE.search(error.response["Error"]["Code"]):
                 raise
 
     def _named(self, logical_id: str, properties: Properties, stack: str) -> Properties:
@@ -120,7 +123,7 @@ def wait_for(describe: Callable[[], Any], is_ready: Callable[[Any], bool], what:
         found = describe()
         if is_ready(found):
             return found
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise TimeoutError(f"{what} was not ready within {READY_TIMEOUT:.0f} s")
 
 
@@ -132,7 +135,7 @@ def install() -> None:
     from sandbox.engine.cloudformation_types import TYPES  # noqa: PLC0415  # it needs ``Type``
 
     handled = provisioners._RESOURCE_HANDLERS
-    handled.update({name: kind.handler() if isinstance(kind, Type) else kind for name, kind in TYPES.items()})
+    handled.update({name: kind if isinstance(kind, dict) else kind.handler() for name, kind in TYPES.items()})
     on_thread = replace(stacks, "_runs_on_worker_thread", runs_on_worker_thread, "23955511141f")
     _original["on_thread"] = on_thread
     _original["types"] = frozenset(TYPES)

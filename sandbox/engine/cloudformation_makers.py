@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from botocore.exceptions import ClientError
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
@@ -175,7 +174,10 @@ def record_sets(action: str) -> Any:
 def record_set(properties: Properties) -> Properties:
     """A record set as the API writes it."""
     values = [{"Value": value} for value in properties.get("ResourceRecords", [])]
-    return {**properties, **({"ResourceRecords": values} if values else {})}
+    found = {**properties, **({"ResourceRecords": values} if values else {})}
+    if alias := properties.get("AliasTarget"):
+        found["AliasTarget"] = {"EvaluateTargetHealth": False, **alias}  # which the API has no default for
+    return found
 
 
 # VPC: MiniStack's type, which forgets an attribute
@@ -185,45 +187,6 @@ def create_vpc(logical_id: str, properties: Properties, stack: str) -> tuple[str
     """MiniStack's VPC, with the attribute ``CidrBlock``."""
     physical_id, attributes = provisioners._ec2_vpc_create(logical_id, properties, stack)
     return physical_id, {**attributes, "CidrBlock": properties.get("CidrBlock")}
-
-
-# Lambda: MiniStack's type, which makes a function without code when the archive is not there
-
-
-def require_archive(properties: Properties) -> None:
-    """Check that a function's archive is in its bucket.
-
-    Raises:
-        ValueError: It is not.
-    """
-    code = properties.get("Code") or {}
-    if not code.get("S3Bucket"):
-        return
-    version = {"VersionId": code["S3ObjectVersion"]} if code.get("S3ObjectVersion") else {}
-    try:
-        client("s3").head_object(Bucket=code["S3Bucket"], Key=code["S3Key"], **version)
-    except ClientError as error:
-        place = f"{code['S3Bucket']}/{code['S3Key']}"
-        raise ValueError(
-            f"Error occurred while GetObject of {place}. S3 Error Code: {error.response['Error']['Code']}"
-        ) from error
-
-
-def create_function(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
-    """MiniStack's function, with an archive that exists."""
-    require_archive(properties)
-    found: tuple[str, Properties] = LAMBDA["create"](logical_id, properties, stack)
-    return found
-
-
-def update_function(physical_id: str, old: Properties, new: Properties, *more: str) -> tuple[str, Properties]:
-    """MiniStack's change of a function, with an archive that exists."""
-    require_archive(new)
-    found: tuple[str, Properties] = LAMBDA["update"](physical_id, old, new, *more)
-    return found
-
-
-LAMBDA = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
 
 
 # CloudWatch

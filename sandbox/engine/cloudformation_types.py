@@ -6,13 +6,11 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services.cloudformation import provisioners
 
-from sandbox.engine import buckets, global_tables
+from sandbox.engine import buckets, cloudformation_lambdas, global_tables
 from sandbox.engine.cloudformation import Type
 from sandbox.engine.cloudformation_makers import (
     DATABASE,
-    LAMBDA,
     composite_alarm_arn,
-    create_function,
     create_vpc,
     delete_bus_statement,
     flow_log,
@@ -21,10 +19,12 @@ from sandbox.engine.cloudformation_makers import (
     record_sets,
     security_group_rule,
     target_group_arn,
-    update_function,
 )
+from sandbox.engine.cloudformation_web_types import WEB_TYPES
 
 TYPES: dict[str, Any] = {
+    **WEB_TYPES,
+    **cloudformation_lambdas.TYPES,
     "AWS::Budgets::Budget": Type(
         "budgets",
         "create_budget",
@@ -84,7 +84,6 @@ TYPES: dict[str, Any] = {
         ),
         idempotent=True,
     ),
-    "AWS::Lambda::Function": {**LAMBDA, "create": create_function, "update": update_function},
     "AWS::RDS::DBInstance": DATABASE,
     "AWS::RDS::DBProxy": Type(
         "rds",
@@ -176,25 +175,4 @@ TYPES: dict[str, Any] = {
         delete=("delete_state_machine_version", lambda arn, _: {"stateMachineVersionArn": arn}),
     ),
     "AWS::EC2::VPC": {**provisioners._RESOURCE_HANDLERS["AWS::EC2::VPC"], "create": create_vpc},
-    "AWS::WAFv2::LoggingConfiguration": Type(
-        "wafv2",
-        "put_logging_configuration",
-        lambda _, parameters: parameters["ResourceArn"],
-        delete=("delete_logging_configuration", lambda arn, _: {"ResourceArn": arn}),
-        idempotent=True,
-        prepare=lambda properties: {
-            "LoggingConfiguration": properties,
-            "ResourceArn": properties["ResourceArn"],
-        },
-    ),
-    "AWS::WAFv2::WebACLAssociation": Type(
-        "wafv2",
-        "associate_web_acl",
-        lambda _, parameters: f"{parameters['WebACLArn']}|{parameters['ResourceArn']}",
-        delete=(
-            "disassociate_web_acl",
-            lambda _, properties: {"ResourceArn": properties["ResourceArn"]},
-        ),
-        idempotent=True,
-    ),
 }

@@ -4,78 +4,17 @@ Deliveries stay inside the process, under the account and region of the rule.
 """
 
 import json
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_region, request_scope
 from ministack.services import eventbridge, lambda_svc, sns, sqs, stepfunctions
 
-from sandbox.engine import faults
+from sandbox.engine import faults, metrics
+from sandbox.engine.deliveries import Delivery, Undeliverable, logger, to_dead_letters
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import (
-    EncryptedResource,
-    NotAllowed,
-    require_role,
-    require_role_key,
-    require_service,
-    require_service_key,
-)
-
-SERVICE = "events.amazonaws.com"
-logger = logging.getLogger("holdfast.events")
-
-
-class Undeliverable(Exception):
-    """A target did not take an event; ``code`` is what EventBridge writes beside a dead letter."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One event on its way to one target.
-
-    Args:
-        target: The target, as the rule or the schedule has it.
-        source_arn: What policies see as ``aws:SourceArn``.
-        payload: What the target receives.
-        event: The event behind it; empty for a schedule.
-        is_transformed: Whether the payload is no longer the event itself.
-        principal: The service that delivers.
-    """
-
-    target: dict[str, Any]
-    source_arn: str
-    payload: str
-    event: dict[str, Any] = field(default_factory=dict)
-    is_transformed: bool = True
-    principal: str = SERVICE
-
-    def require(self, action: str, target: EncryptedResource, policy: object) -> None:
-        """Check that the delivery is permitted: to a rule by the target's own policy, to a schedule by its role.
-
-        Raises:
-            NotAllowed: It is not.
-        """
-        if self.principal == SERVICE:
-            require_service(SERVICE, policy, action, target.arn, self.source_arn)
-            require_service_key(SERVICE, target, self.source_arn)
-        else:
-            self.require_role(action, target.arn)
-            require_role_key(self.target.get("RoleArn"), self.principal, target, self.source_arn)
-
-    def require_role(self, action: str, resource: str) -> None:
-        """Check that the target's role permits the delivery.
-
-        Raises:
-            NotAllowed: It does not.
-        """
-        require_role(self.target.get("RoleArn"), self.principal, action, resource, self.source_arn)
+from sandbox.engine.permissions import EncryptedResource, NotAllowed
 
 
 def emit(source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()) -> None:
@@ -110,7 +49,22 @@ def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str,
     except (NotAllowed, Undeliverable) as refusal:
         code = refusal.code if isinstance(refusal, Undeliverable) else "NO_PERMISSIONS"
         logger.warning("rule %s: %s not delivered (%s): %s", rule.get("Name"), target.get("Arn"), code, refusal)
-        to_dead_letters(delivery, whole, code, str(refusal))
+        count("FailedInvocations", rule)
+        if not to_dead_letters(delivery, whole, code, str(refusal)):
+            count("InvocationsFailedToBeSentToDlq", rule)
+    else:
+        count("Invocations", rule)
+
+
+def count(metric: str, rule: dict[str, Any]) -> None:
+    """Count what became of a delivery.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html: by rule on the default bus, by bus and
+    rule on others.
+    """
+    bus = rule.get("EventBusName") or "default"
+    more = {} if bus == "default" else {"EventBusName": bus}
+    metrics.record("AWS/Events", metric, 1, "Count", RuleName=rule.get("Name", ""), **more)
 
 
 def transform(target: dict[str, Any], rule: dict[str, Any], view: Any) -> str | None:
@@ -225,31 +179,3 @@ DELIVER: dict[str, Callable[[Delivery, Any], None]] = {
     "lambda": to_lambda,
     "sns": to_topic,
 }
-
-
-def to_dead_letters(delivery: Delivery, body: str, code: str, message: str) -> None:
-    """Keep an undeliverable event in the target's dead-letter queue, with the attributes AWS adds."""
-    arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
-    if not arn:
-        return
-    queue = sqs._queue_by_arn(arn)
-    if queue is None:
-        logger.error("%s: its dead-letter queue %s does not exist either", delivery.source_arn, arn)
-        return
-    attributes = queue["attributes"]
-    try:
-        target = EncryptedResource("sqs", arn, attributes.get("KmsMasterKeyId"))
-        delivery.require("sqs:SendMessage", target, attributes.get("Policy"))
-    except NotAllowed as refusal:
-        logger.error("%s: dead letter lost: %s", delivery.source_arn, refusal)  # noqa: TRY400
-        return
-    eventbridge._dispatch_to_sqs(parse_arn(arn), body)
-    about = {
-        "ERROR_CODE": code,
-        "ERROR_MESSAGE": message,
-        "RULE_ARN": delivery.source_arn,
-        "TARGET_ARN": delivery.target.get("Arn", ""),
-    }
-    queue["messages"][-1]["message_attributes"] = {
-        name: {"DataType": "String", "StringValue": value} for name, value in about.items()
-    }

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.core.responses import get_region, new_uuid
+from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import lambda_svc
 
-from sandbox.engine import clients
+from sandbox.engine import clients, lambda_credentials
 from sandbox.engine.lambda_processes import Starter
-from sandbox.engine.lambda_worker import END_OF_LOG
+from sandbox.engine.lambda_worker import END_OF_LOG, READY
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import session_of
 
 PROGRAM = Path(__file__).with_name("lambda_worker.py")
 LOG_TIMEOUT = 0.25  # seconds until the rest of a log is given up, when the process died
@@ -34,12 +33,20 @@ DEFAULT_MEMORY, DEFAULT_TIMEOUT = 128, 3  # MiB and seconds, Lambda's own
 
 _starter: list[Starter] = []
 _unpacking = threading.Lock()
+_original: dict[str, Any] = {}
 
 
 def install() -> None:
     """Put our environments in the place of MiniStack's workers, and start the zygote."""
+    lambda_credentials.install()
     replace(lambda_runtime, "Worker", Environment, "a0bd1819a704")
+    _original["invalidate"] = replace(lambda_svc, "invalidate_worker", invalidate, "1be5d7f769f5")
     _starter.append(Starter())
+
+
+def invalidate(name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None) -> None:
+    """End a function's environments in its own region; MiniStack's resource type ended those of every region."""
+    _original["invalidate"](name, qualifier, account or get_account_id(), region or get_region())
 
 
 class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack ships no types
@@ -69,9 +76,13 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack shi
         self._stderr_thread.start()
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps(start) + "\n")
-        if not process.stdout.readline():
+        answer = process.stdout.readline()
+        if not answer:
             self._stderr_thread.join(LOG_TIMEOUT)
             raise RuntimeError(f"the process of {self.func_name} ended at once: {self._drain_stderr()}")
+        if answer != READY and lambda_credentials.is_restored(config):  # there is no snapshot of what does not start
+            process.kill()
+            raise RuntimeError(answer.strip())
 
     def _drain_stderr_bounded(self, *_: Any) -> str:
         """The log of the invocation that just answered."""
@@ -88,7 +99,6 @@ def variables(config: dict[str, Any], code: Path) -> dict[str, str]:
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. AWS's credentials come with an end, and a
     database takes no token of a session without one; MiniStack gave none.
     """
-    role = session_of(config.get("Role", ""), config["FunctionName"]) or clients.root()
     own = (config.get("Environment") or {}).get("Variables") or {}
     return {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
@@ -97,12 +107,12 @@ def variables(config: dict[str, Any], code: Path) -> dict[str, str]:
         **{name: text for name, text in own.items() if name not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS},
         "AWS_REGION": get_region(),
         "AWS_DEFAULT_REGION": get_region(),
-        "AWS_ACCESS_KEY_ID": role.key,
-        "AWS_SECRET_ACCESS_KEY": role.secret,
-        "AWS_SESSION_TOKEN": role.token or "",
+        **lambda_credentials.variables(config),
         "AWS_LAMBDA_FUNCTION_NAME": config["FunctionName"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", DEFAULT_MEMORY)),
         "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
+        "AWS_LAMBDA_LOG_GROUP_NAME": (config.get("LoggingConfig") or {}).get("LogGroup")
+        or f"/aws/lambda/{config['FunctionName']}",
         "LAMBDA_TASK_ROOT": str(code),
         "_LAMBDA_FUNCTION_ARN": config.get("FunctionArn", ""),
         "_LAMBDA_TIMEOUT": str(config.get("Timeout", DEFAULT_TIMEOUT)),

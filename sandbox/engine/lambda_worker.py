@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 END_OF_LOG = "\x1e"  # a line of the log that ends what one invocation wrote
+READY = "ready\n"  # the first line out; another says why the handler could not be imported
 DEFAULT_TIMEOUT = "3"  # seconds, Lambda's own default
 
 
@@ -69,12 +70,12 @@ def brings_another(package: str, paths: list[str], installed: dict[str, Path]) -
     return not all(copy.is_file() and filecmp.cmp(copy, file, shallow=False) for file, copy in own.items())
 
 
-def load(start: dict[str, Any]) -> Any:
-    """Import the handler, looking in the function's own archive first."""
+def load(start: dict[str, Any]) -> tuple[Any, str]:
+    """Import the handler, looking in the function's own archive first; the second says `READY`, or why not."""
     prefer(start["paths"])
     module = start["module"]
     try:
-        return getattr(importlib.import_module(module), start["handler"])
+        return getattr(importlib.import_module(module), start["handler"]), READY
     except Exception as error:  # noqa: BLE001  # whatever the module does wrong, Lambda reports it
         traceback.print_exc()
         kind = "Runtime.ImportModuleError" if isinstance(error, ImportError) else type(error).__name__
@@ -83,11 +84,13 @@ def load(start: dict[str, Any]) -> Any:
         def fail(_event: object, _context: Context) -> None:
             raise type(kind, (Exception,), {})(message) from None
 
-        return fail
+        return fail, f"{kind}: {message}\n"
 
 
 def invoke(handler: Any, message: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
     """Call the handler; ``failure`` holds the error object that Lambda would answer."""
+    if message["ctx"].get("trace_id"):
+        os.environ["_X_AMZN_TRACE_ID"] = message["ctx"]["trace_id"]
     try:
         result = handler(message["event"], Context(start, message["ctx"]))
         json.dumps(result)
@@ -115,8 +118,8 @@ def main() -> None:
     """Serve invocations until the pipe closes."""
     channel, sys.stdout = sys.stdout, sys.stderr
     start = json.loads(sys.stdin.readline())
-    handler = load(start)
-    channel.write("ready\n")
+    handler, state = load(start)
+    channel.write(state.replace("\n", " ").strip() + "\n")
     channel.flush()
     for line in sys.stdin:
         answer(channel, invoke(handler, json.loads(line), start))

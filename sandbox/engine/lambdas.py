@@ -12,7 +12,7 @@ from ministack.core.concurrency import esm_wake, spawn_background
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import lambda_svc, sqs
 
-from sandbox.engine import lambda_environments
+from sandbox.engine import cloudformation_lambdas, lambda_environments, metrics
 from sandbox.engine.clients import client
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import session_of
@@ -27,6 +27,8 @@ _original: dict[str, Any] = {}
 def install() -> None:
     """Replace the execution environments, the reading of its answers, and asynchronous invocation."""
     lambda_environments.install()
+    cloudformation_lambdas.install()
+    metrics.install()
     replace(lambda_svc, "_execute_function_warm", execute, "62b9218bef5b")
     _original["batch"] = replace(lambda_svc, "_run_sqs_batch", run_batch, "f9bf630aabf3")
     replace(lambda_svc, "invoke_async_with_retry", invoke_asynchronously, "289fe4d3cbd4")
@@ -44,12 +46,13 @@ def execute(function: dict[str, Any], event: object, request_id: str) -> dict[st
     if not function.get("code_zip"):
         return failure("Runtime.InvalidEntrypoint", f"{name} has no code")
     lambda_svc._ensure_reaper_thread()
+    began = time.monotonic()
     worker, _ = lambda_runtime.acquire_worker(name, config, function["code_zip"], qualifier=version)
     try:
         result = worker.invoke(
             event,
             request_id,
-            trace_id=None,
+            trace_id=lambda_svc._xray_trace_id_for_invocation(config),
             invoked_function_arn=config.get("FunctionArn", ""),
             depth=lambda_svc._invoke_depth.get(),
             durable={},
@@ -59,6 +62,9 @@ def execute(function: dict[str, Any], event: object, request_id: str) -> dict[st
     finally:
         lambda_runtime.release_worker(worker)
     log = result.get("log", "").strip("\n")
+    metrics.from_log(log)
+    failed = result["status"] != "ok" or bool(result.get("failure"))
+    metrics.count_invocation(config, (time.monotonic() - began) * 1000, failed=failed)
     if result["status"] != "ok":
         message = str(result.get("error"))
         kind = "Sandbox.Timedout" if message.startswith(TIMED_OUT) else "Runtime.ExitError"

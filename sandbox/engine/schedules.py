@@ -11,6 +11,7 @@ from ministack.services import eventbridge, scheduler
 
 from sandbox.engine import admin, events
 from sandbox.engine.clients import client
+from sandbox.engine.deliveries import Delivery, Undeliverable, logger, to_dead_letters
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import NotAllowed, session_of
 
@@ -48,7 +49,7 @@ def fire(schedule: dict[str, Any], at: str) -> str:
     """
     target = schedule["Target"]
     payload = substitute(target.get("Input") or "{}", schedule["Arn"], at)
-    delivery = events.Delivery(target, group_arn(schedule["Arn"]), payload, principal=SERVICE)
+    delivery = Delivery(target, group_arn(schedule["Arn"]), payload, principal=SERVICE)
     try:
         universal = UNIVERSAL.fullmatch(target["Arn"])
         if universal:
@@ -57,10 +58,10 @@ def fire(schedule: dict[str, Any], at: str) -> str:
             put_event(target, payload)
         else:
             events.deliver(delivery)
-    except (NotAllowed, events.Undeliverable) as refusal:
-        code = refusal.code if isinstance(refusal, events.Undeliverable) else "AccessDeniedException"
-        events.logger.warning("schedule %s: not delivered: %s", schedule["Name"], refusal)
-        events.to_dead_letters(delivery, payload, code, str(refusal))
+    except (NotAllowed, Undeliverable) as refusal:
+        code = refusal.code if isinstance(refusal, Undeliverable) else "AccessDeniedException"
+        logger.warning("schedule %s: not delivered: %s", schedule["Name"], refusal)
+        to_dead_letters(delivery, payload, code, str(refusal))
     return payload
 
 

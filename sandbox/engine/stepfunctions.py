@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from sandbox.engine import stepfunctions_paths
+from sandbox.engine import stepfunctions_events, stepfunctions_paths
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import NotAllowed, require_trust, session_of
 from sandbox.engine.stepfunctions_definitions import problems
@@ -28,6 +28,7 @@ _asked_version: contextvars.ContextVar[str | None] = contextvars.ContextVar("hol
 def install() -> None:
     """Replace the interpreter, and wrap the calls around it."""
     stepfunctions_paths.install()
+    stepfunctions_events.install()
     _original["run"] = replace(stepfunctions, "_run_execution", run_execution, "996dff84e0e0")
     _original["start"] = replace(stepfunctions, "_start_execution", start_execution, "9923282fc76c")
     _original["stop"] = replace(stepfunctions, "_stop_execution", stop_execution, "44d2d84ccd5c")

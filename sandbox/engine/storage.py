@@ -12,7 +12,7 @@ from ministack.core.concurrency import spawn_background
 from ministack.core.responses import get_account_id, request_scope
 from ministack.services import kms, s3
 
-from sandbox.engine import crc64, faults
+from sandbox.engine import crc64, faults, metrics
 from sandbox.engine.keys import conditions
 from sandbox.engine.patching import replace
 from sandbox.engine.permissions import NotAllowed, require_role
@@ -137,6 +137,10 @@ def copy_object(  # noqa: PLR0913, PLR0917  # one job of the queue
             status = "COMPLETED"
         except (NotAllowed, LookupError) as reason:
             s3.logger.warning("replication of %s/%s failed: %s", bucket, key, reason)
+            with request_scope(get_account_id(), region_of(bucket)):
+                name = rule["Destination"]["Bucket"].rpartition(":")[2]
+                about = {"SourceBucket": bucket, "DestinationBucket": name, "RuleId": rule.get("ID", "")}
+                metrics.record("AWS/S3", "OperationsFailedReplication", 1, "Count", **about)
     source["replication_status"] = status
     for version in s3._object_versions.get((bucket, key), []):
         if version["version_id"] == source.get("version_id"):
