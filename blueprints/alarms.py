@@ -105,10 +105,12 @@ def alarm(  # noqa: PLR0913 (what differs between alarms)
             ComparisonOperator=when.comparison,
             Threshold=when.threshold,
             EvaluationPeriods=when.of,
-            DatapointsToAlarm=when.breaches,
             TreatMissingData=missing,
             AlarmActions=[topic],
             OKActions=[topic],
+            # Left out where it says nothing: Route 53 copies an alarm that it reads, and knows no "m out of n".
+            # https://docs.aws.amazon.com/Route53/latest/APIReference/API_CloudWatchAlarmConfiguration.html
+            **({"DatapointsToAlarm": when.breaches} if when.breaches != when.of else {}),
             **_measured(measured, when.period),
             **({"InsufficientDataActions": [topic]} if silence_is_failure else {}),
             **only,

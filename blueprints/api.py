@@ -41,6 +41,7 @@ def blueprint(  # noqa: PLR0913, PLR0917 (one argument per stack that it builds 
     console = {} if settings.site.cloudfront else console_paths(t, settings, keys)
     content = body(
         document,
+        name=settings.prefix,
         aliases={module: alias.title for module, alias in aliases.items()},
         user_pool=who.pool.get_att("Arn"),
         more=console,
@@ -60,7 +61,7 @@ def blueprint(  # noqa: PLR0913, PLR0917 (one argument per stack that it builds 
     )
     for alias in aliases.values():
         t.add_resource(_permission(alias))
-    live = stage(t, settings, keys, api, content)
+    live = stage(t, settings, keys, api)
     if settings.domain:
         own_name(t, settings, settings.domain, api, live)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from troposphere import AWSHelperFn, Sub
 
-from blueprints import arns, openapi, text
+from blueprints import arns, openapi
 from blueprints.api_problems import gateway_responses
 
 Node = dict[str, Any]
@@ -32,16 +32,15 @@ class Body(dict[str, Any]):
 
     public: Node
 
-    def digest(self) -> str:
-        """Ten hexadecimal digits that change exactly when the body does."""
-        return text.digest(self)
 
-
-def body(document: Node, *, aliases: Mapping[str, str], user_pool: AWSHelperFn, more: Mapping[str, Node]) -> Body:
+def body(
+    document: Node, *, name: str, aliases: Mapping[str, str], user_pool: AWSHelperFn, more: Mapping[str, Node]
+) -> Body:
     """The body that has the operations of *document* answered by functions.
 
     Args:
         document: OpenAPI 3.0.1; each operation says which module answers it.
+        name: What the API is called.
         aliases: Logical id of the alias of each module.
         user_pool: ARN of the pool whose tokens count.
         more: Paths that are not part of the document, as API Gateway wants them.
@@ -50,7 +49,9 @@ def body(document: Node, *, aliases: Mapping[str, str], user_pool: AWSHelperFn, 
     paths = {path: _path(operations, aliases) for path, operations in known["paths"].items()}
     made = Body(
         openapi=known["openapi"],
-        info={"title": known["info"]["title"], "version": known["info"]["version"]},
+        # An import calls the API what its title says, and its metrics bear the name.
+        # https://github.com/hashicorp/terraform-provider-aws/issues/7161
+        info={"title": name, "version": known["info"]["version"]},
         paths={**paths, **more},
         components={
             "schemas": _models(known),

@@ -7,8 +7,8 @@ import json
 import awacs.logs
 from troposphere import AWSHelperFn, Join, Sub, Template, apigateway, wafv2
 
-from blueprints import arns
-from blueprints.api_body import STAGE, Body
+from blueprints import arns, text
+from blueprints.api_body import STAGE
 from blueprints.firewall import web_acl
 from blueprints.iam import allow, role
 from blueprints.logs import log_group
@@ -38,11 +38,14 @@ ACCESS_LOG = {
 }
 
 
-def stage(t: Template, settings: Settings, keys: KeysOutputs, api: apigateway.RestApi, body: Body) -> apigateway.Stage:
-    """Add the deployment of *body* and the stage, with its limits, its logs and its firewall."""
+def stage(t: Template, settings: Settings, keys: KeysOutputs, api: apigateway.RestApi) -> apigateway.Stage:
+    """Add the deployment of *api* and the stage, with its limits, its logs and its firewall."""
     deployment = t.add_resource(
-        # A deployment is a copy of the body, and never changes: another body needs another one.
-        apigateway.Deployment(f"Deployment{body.digest()}", RestApiId=api.ref())
+        # A deployment is a copy of the API, and never changes: another body needs another one, and so do the settings
+        # beside it, which would wait for the next one.
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-disable-default-endpoint.html
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-enable-compression.html
+        apigateway.Deployment(f"Deployment{text.digest(api.properties)}", RestApiId=api.ref())
     )
     access = log_group(t, settings, keys, "AccessLogs", f"/aws/apigateway/{settings.prefix}/access")
     # API Gateway would make this group itself, without end and without our key.

@@ -54,8 +54,7 @@ def bucket(  # noqa: PLR0913 (what differs between buckets)
     made = t.add_resource(
         s3.Bucket(
             title,
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
+            **_kept(),
             BucketName=arns.bucket_name(settings, purpose),
             BucketEncryption=_encrypted(key),
             LoggingConfiguration=s3.LoggingConfiguration(
@@ -80,8 +79,7 @@ def access_log_bucket(t: Template, settings: Settings, *, kept: timedelta, logge
     made = t.add_resource(
         s3.Bucket(
             "AccessLogs",
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
+            **_kept(),
             BucketName=arns.bucket_name(settings, ACCESS_LOGS),
             # S3 can't deliver access logs into a bucket whose default encryption is SSE-KMS.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
@@ -112,6 +110,13 @@ def _policy(t: Template, settings: Settings, made: s3.Bucket, purpose: str, stat
     whole = [arns.bucket(settings, purpose), arns.objects(settings, purpose)]
     document = PolicyDocument(Version=iam.VERSION, Statement=[iam.only_over_tls(whole, "s3"), *statements])
     t.add_resource(s3.BucketPolicy(f"{made.title}Access", Bucket=made.ref(), PolicyDocument=document))
+
+
+def _kept() -> dict[str, object]:
+    # A bucket stays when its stack goes. But were it to stay when the stack's very first deployment fails, the second
+    # one would find its name taken.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+    return {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 def _private_and_versioned() -> dict[str, object]:

@@ -85,8 +85,8 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs) ->
     )
     t.add_resource(instance)
     _explain(instance, database)
-    schema(t, settings, keys, network, instance)
-    host, port = _address(t, instance, proxy(t, settings, network, instance) if database.proxy else None)
+    users = schema(t, settings, keys, network, instance)
+    host, port = _address(t, instance, proxy(t, settings, network, instance, users) if database.proxy else None)
     DatabaseOutputs(
         subnet_group=subnets.ref(),
         parameter_group=parameters.ref(),
@@ -195,6 +195,10 @@ def _options(settings: Settings, database: Database) -> rds.OptionGroup:
     )
     return rds.OptionGroup(
         "Options",
+        # Every snapshot refers to the group and outlives the instance; RDS then refuses to delete the group.
+        # https://github.com/hashicorp/terraform-provider-aws/issues/4597
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
         OptionGroupDescription=f"{settings.prefix}: logins, DDL and DCL are audited",
         EngineName=ENGINE,
         MajorEngineVersion=_major(database),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from troposphere import Template, rds
 
 from blueprints import iam, mysql, permissions
+from blueprints.database_schema import Schema
 from blueprints.outputs import NetworkOutputs, ProxyOutputs
 from blueprints.regions import PRIMARY
 from blueprints.settings import Settings
@@ -20,8 +21,13 @@ FIRST_STATEMENT = (
 SHARE = 80  # % of the database's connections; the rest is for its owner, migrations and inventories
 
 
-def proxy(t: Template, settings: Settings, network: NetworkOutputs, instance: rds.DBInstance) -> rds.DBProxy:
-    """Add the region's proxy; the primary region's leads to *instance*, the other's nowhere until there is a copy."""
+def proxy(
+    t: Template, settings: Settings, network: NetworkOutputs, instance: rds.DBInstance, users: Schema
+) -> rds.DBProxy:
+    """Add the region's proxy; the primary region's leads to *instance*, the other's nowhere until there is a copy.
+
+    It logs in as one of the *users*.
+    """
     # IAM from end to end: the client signs a token for the proxy, the proxy signs one for the database; no secret.
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
     role = iam.role(t, settings, "ProxyRole", "rds", permissions.connect_to_databases(mysql.APPLICATION_USER))
@@ -42,6 +48,9 @@ def proxy(t: Template, settings: Settings, network: NetworkOutputs, instance: rd
         rds.DBProxyTargetGroup(
             "ProxyTarget",
             Condition=PRIMARY,
+            # CloudFormation waits twenty minutes for the proxy to call the database available, and then fails.
+            # https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds-proxy (CreateHandler.java)
+            DependsOn=users.title,
             DBProxyName=made.ref(),
             TargetGroupName="default",  # the only name that RDS knows
             DBInstanceIdentifiers=[instance.ref()],

@@ -44,15 +44,15 @@ class Schema(AWSCustomObject):  # type: ignore[misc]  # troposphere is untyped
 
 def schema(
     t: Template, settings: Settings, keys: KeysOutputs, network: NetworkOutputs, instance: rds.DBInstance
-) -> None:
-    """Add the two functions, and the schema of *instance*, which only the primary region has.
+) -> Schema:
+    """The schema of *instance*, which only the primary region has; added with the two functions that see to it.
 
     A copy that is restored in the recovery region brings schema and users with it; the functions are there for the
     deployments that follow.
     """
     migrate = _migrate(t, settings, keys, network)
     deploy = _deploy(t, settings, keys, migrate.get_att("Arn"))
-    t.add_resource(
+    made: Schema = t.add_resource(
         Schema(
             "Schema",
             Condition=PRIMARY,
@@ -66,6 +66,7 @@ def schema(
             Code=deploy.Code.S3Key,
         )
     )
+    return made
 
 
 def _migrate(t: Template, settings: Settings, keys: KeysOutputs, network: NetworkOutputs) -> awslambda.Function:

@@ -185,6 +185,7 @@ def _budget(t: Template, settings: Settings, topic: AWSHelperFn) -> None:
         budgets.Budget(
             "MonthlyBudget",
             Condition=PRIMARY,
+            DependsOn="AlertsAccess",  # a subscriber who may not be told yet is dropped
             Budget=budgets.BudgetData(
                 BudgetName=settings.name("monthly"),
                 BudgetType="COST",

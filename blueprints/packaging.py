@@ -22,7 +22,7 @@ from blueprints.artifacts import PackagingError
 __all__ = ["PackagingError", "package"]
 
 CACHE = artifacts.ROOT / ".sandbox" / "packages"
-CERTIFICATES = Path("handlers/certificates/rds.pem")
+CERTIFICATES = ("rds.pem", "proxy.pem")  # below handlers/certificates
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
 PERMISSIONS = 0o100644  # a file that everybody may read: Lambda runs functions as another user
 
@@ -106,7 +106,8 @@ def _copy_handlers(folder: Path, certificates: bytes | None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     if certificates is not None:
-        (folder / CERTIFICATES).write_bytes(certificates)
+        for name in CERTIFICATES:
+            (folder / "handlers" / "certificates" / name).write_bytes(certificates)
 
 
 def _compile(folder: Path) -> None:

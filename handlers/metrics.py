@@ -38,10 +38,15 @@ def record(
     found = dict(dimensions or {})
     line = {
         **facts,
-        "_aws": declared(
-            {name: unit for name, (_, unit) in values.items()},
-            [tuple(found), *(tuple(names) for names in more_dimensions)],
-        ),
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                declared(
+                    {name: unit for name, (_, unit) in values.items()},
+                    [tuple(found), *(tuple(names) for names in more_dimensions)],
+                )
+            ],
+        },
         DEPLOYMENT: os.environ.get("PREFIX", "local"),
         **found,
         **{name: value for name, (value, _) in values.items()},
@@ -51,14 +56,9 @@ def record(
 
 
 def declared(units: Mapping[str, str], sets: Iterable[Iterable[str]] = ((),)) -> dict[str, object]:
-    """What makes a log line a metric: its member ``_aws``, for metrics with *units* under each of *sets*."""
+    """One entry of ``CloudWatchMetrics``: metrics with *units*, published under each of *sets* of dimensions."""
     return {
-        "Timestamp": int(time.time() * 1000),
-        "CloudWatchMetrics": [
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [[DEPLOYMENT, *names] for names in sets],
-                "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
-            }
-        ],
+        "Namespace": NAMESPACE,
+        "Dimensions": [[DEPLOYMENT, *names] for names in sets],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
     }

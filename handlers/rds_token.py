@@ -15,13 +15,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+ADDRESS = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # where Lambda serves credentials to what SnapStart has restored
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    from handlers import container_credentials  # noqa: F401  # 10 ms, which go into the snapshot
+
 LIFETIME = 900  # seconds
 _SERVICE = "rds-db"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class CredentialsMissing(RuntimeError):
-    """The environment holds no AWS credentials; a function under SnapStart gets them elsewhere."""
+    """There are no AWS credentials, neither in the environment nor where it points."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,22 @@ class Credentials:
 
 
 def credentials(environment: Mapping[str, str] | None = None) -> Credentials:
-    """The credentials that Lambda puts into the environment.
+    """The credentials of the function's role: in the environment, or under SnapStart from an address that it names.
 
     Raises:
-        CredentialsMissing: It put none there.
+        CredentialsMissing: They are in neither place.
     """
     found = os.environ if environment is None else environment
+    if ADDRESS in found:  # then variables, if there are any, may be as old as the snapshot
+        from handlers import container_credentials  # noqa: PLC0415  # as above
+
+        return Credentials(*container_credentials.found(found))
     try:
         return Credentials(
             found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found.get("AWS_SESSION_TOKEN", "")
         )
     except KeyError as error:
-        raise CredentialsMissing(f"{error.args[0]} is not set; run in Lambda without SnapStart, or set it") from None
+        raise CredentialsMissing(f"{error.args[0]} is not set, nor {ADDRESS}: run in Lambda, or set it") from None
 
 
 def token(  # noqa: PLR0913  # what a connection needs

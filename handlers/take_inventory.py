@@ -5,8 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -15,11 +13,11 @@ from handlers import objects, rds_token
 from handlers.core import inventory, names
 from handlers.core.errors import DatabaseUnsuitable, InvalidRequest, PermissionMissing, TemporarilyUnavailable
 from handlers.runtime import from_environment, now, region, translated
+from handlers.trust import tls
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ROOT = Path(__file__).parent.parent  # CA_BUNDLE is a path inside the package, or an absolute one
 PHASES = ("before", "after")
 CONNECT_TIMEOUT = 5  # seconds, TLS and login included
 READ_TIMEOUT = 30  # seconds; information_schema of 100,000 tables takes a few
@@ -104,11 +102,3 @@ def list_tables(point: dict[str, Any], environment: Environment) -> list[tuple[s
                 f"refresh the bundle, or look at who answers there ({error.args[-1]})"
             ) from error
         raise TemporarilyUnavailable(f"{point['database']} at {host}:{port} does not answer: {error}") from error
-
-
-@cache
-def tls(bundle: str) -> ssl.SSLContext:
-    """The one TLS context of this process: server certificate and name are verified against *bundle* alone."""
-    context = ssl.create_default_context(cafile=str(ROOT / bundle))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

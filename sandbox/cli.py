@@ -22,6 +22,7 @@ from blueprints.request import Request
 from blueprints.validation import SettingsError
 from sandbox import dump, mysql_processes, run, server
 from sandbox.errors import InputRefused, LocalRunError, Stopped
+from sandbox.people import Person
 from sandbox.progress import Progress
 from sandbox.report import Report
 from sandbox.run import Story
@@ -94,20 +95,21 @@ def _run(arguments: Namespace) -> int:
         )
     with Progress() as progress, run.story(request, progress, arguments.port) as story:
         story.deploy()
+        person = story.open()
         story.fill(arguments.databases, arguments.sql)
         report = story.back_up()
         sys.stdout.write(f"{report.as_json()}\n" if arguments.json else report.as_text())
         sys.stdout.flush()
         if not arguments.exit:
             progress.say("still up; press Ctrl-C to end")
-            sys.stderr.write(look_around(story, report))
+            sys.stderr.write(look_around(story, report, person))
             sys.stderr.flush()
             with suppress(Stopped):  # the way in which this is meant to end
                 threading.Event().wait()
     return 0 if report.verified else 1
 
 
-def look_around(story: Story, report: Report) -> str:
+def look_around(story: Story, report: Report, person: Person) -> str:
     """What a person may type while everything is still up."""
     primary, recovery = story.settings.regions
     endpoint = story.engine.endpoint
@@ -115,8 +117,15 @@ def look_around(story: Story, report: Report) -> str:
     vault = story.settings.name("vault", recovery, story.engine.account)
     point = report.points[0]
     logins = "".join(f"    {login.command()}\n" for login in story.logins)
+    ask = "".join(f"    {line}\n" for line in story.api.commands().splitlines())
     return f"""
-  The embedded AWS answers at {endpoint} (regions {primary} and {recovery}). In another terminal:
+  The console, in a browser: {report.console}
+    log in as {person.name} with the password {person.password}
+
+  The API: {report.api}; for a program, in another terminal:
+
+{ask}
+  The embedded AWS answers at {endpoint} (regions {primary} and {recovery}):
 
     export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID={story.engine.account} AWS_SECRET_ACCESS_KEY=test
     aws --region {primary} stepfunctions list-executions \\

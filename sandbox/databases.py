@@ -27,10 +27,11 @@ POLL = 0.05  # seconds between two looks at an instance
 AVAILABLE_TIMEOUT = 90  # seconds until an instance must be available
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 INVENTORY_USER = "holdfast_inventory"
-# What an operator types once per database; it sees every table's name and can read no row.
+# What an operator types once per database; the user sees every table's name and can read no row. (The platform's own
+# database has got it from its schema's migrations.)
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 CREATE_INVENTORY_USER = (
-    f"CREATE USER {INVENTORY_USER} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL",
+    f"CREATE USER IF NOT EXISTS {INVENTORY_USER} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL",
     f"GRANT SHOW VIEW ON *.* TO {INVENTORY_USER}",
 )
 CSV_DIRECTORY = Path(__file__).resolve().parent.parent / ".sandbox" / "data"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import build
-from blueprints import emit, packaging
+from blueprints import emit, packaging, regions
 from blueprints.rebuild import Memory
 from blueprints.request import Request
-from sandbox.errors import DeploymentFailed
+from sandbox.errors import LAST_LOG, DeploymentFailed
 from sandbox.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 POLL = 0.1  # seconds between two looks at a stack
 STACK_TIMEOUT = 120  # seconds; the database's server is the slowest, and takes 3
-CA_TIMEOUT = 30  # seconds until the embedded RDS has a certificate authority
+HERE = {  # what a stack needs of its own region
+    "network": ("keys",),
+    "storage": ("keys",),
+    "database": ("keys", "network"),
+    "backup": ("keys", "network", "storage", "database"),
+    "api": ("keys", "network", "storage", "database"),
+    "observability": ("keys", "network", "storage", "database", "backup", "api"),
+}
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 
 
@@ -65,74 +72,105 @@ class Deployment:
         """What must be there before *stack*.
 
         A bucket that replicates needs its destination; the ledger's replica in the recovery region is made by the
-        primary's stack, and the primary's backup stack sends events to the recovery region's bus.
+        primary's stack, and the primary's backup stack sends events to the recovery region's bus. An alarm of the
+        recovery region decides about the records of the primary's API. CloudFront reads from both regions' buckets.
         """
         primary, recovery = self.settings.regions
-        here = {
-            "network": ["keys"],
-            "storage": ["keys"],
-            "database": ["keys", "network"],
-            "backup": ["keys", "network", "storage", "database"],
-        }
-        found = {Stack(name, stack.region) for name in here.get(stack.name, [])}
+        found = {Stack(name, stack.region) for name in HERE.get(stack.name, ())}
         if stack == Stack("storage", primary):
             found |= {Stack("keys", recovery), Stack("storage", recovery)}
-        if stack.name == "backup":
-            found.add(Stack("storage", primary if stack.region == recovery else recovery))
+        if stack.name in ("backup", "site"):
+            found |= {Stack("storage", primary), Stack("storage", recovery)}
         if stack == Stack("backup", primary):
             found.add(Stack("backup", recovery))
+        if stack == Stack("api", primary) and self.settings.domain:
+            found.add(Stack("observability", recovery))
         return {needed for needed in found if needed.name in self.stacks()}
+
+    def everything(self) -> set[Stack]:
+        """Every stack in each region that it is deployed to."""
+        return {Stack(name, region) for name in self.stacks() for region in regions.regions_of(name, self.settings)}
+
+    def text(self, stack: Stack) -> str:
+        """The template."""
+        return (self.outputs / f"{stack.name}.json").read_text()
 
 
 def emitted(request: Request, directory: Path) -> Path:
     """Emit the templates that *request* asks for below *directory*, and return the folder that holds them.
 
+    What takes long to make is kept from run to run, beside the latest log: parsed workflows, the OpenAPI document.
+
     Raises:
         SettingsError: The request names no settings, or wrong ones.
     """
     (settings,) = request.deployments()
-    emit.emit(directory, build.STACKS, request, Memory(directory / "build.json", directory))
+    emit.emit(directory, build.STACKS, request, Memory(LAST_LOG.with_name("build.json"), directory))
     return directory / settings.stage
 
 
 def deploy(deployment: Deployment, progress: Progress) -> dict[Stack, float]:
-    """Create every stack in both regions; the answer is how many seconds each took.
+    """Create every stack in its regions; the answer is how many seconds each took.
 
     Raises:
         DeploymentFailed: A stack could not be created; the message names the resource and the reason.
         PackagingError: The functions' archive can't be made.
     """
-    _make_buckets(deployment)
-    waiting = {Stack(name, region) for region in reversed(deployment.settings.regions) for name in deployment.stacks()}
+    _make_zone(deployment)
+    waiting = deployment.everything()
     done: dict[Stack, float] = {}
     with ThreadPoolExecutor(8, "deploy") as pool:
+        archive = pool.submit(_archive, deployment)
+        _make_buckets(deployment, {stack.region for stack in waiting})
         running: dict[Future[float], Stack] = {}
         while waiting or running:
             for stack in sorted(stack for stack in waiting if deployment.needs(stack) <= done.keys()):
-                running[pool.submit(_create, deployment, stack, progress)] = stack
+                running[pool.submit(_create, deployment, stack, archive, progress)] = stack
                 waiting.discard(stack)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 done[running.pop(future)] = future.result()
     return done
 
 
-def _make_buckets(deployment: Deployment) -> None:
-    for region in deployment.settings.regions:
+def _make_zone(deployment: Deployment) -> None:
+    """Make the hosted zone of the deployment's domain; the templates name the id that Route 53 gives it."""
+    domain = deployment.settings.domain
+    if domain:
+        route53 = deployment.engine.client("route53")
+        made = route53.create_hosted_zone(Name=domain.name, CallerReference=deployment.settings.prefix)
+        zone = made["HostedZone"]["Id"].rpartition("/")[2]
+        for path in deployment.outputs.glob("*.json"):
+            path.write_text(path.read_text().replace(f'"{domain.zone_id}"', f'"{zone}"'))
+
+
+def _make_buckets(deployment: Deployment, where: Iterable[str]) -> None:
+    for region in sorted(where):
         client = deployment.engine.client("s3", region)
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        client.create_bucket(Bucket=deployment.artifacts(region), **where)
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        client.create_bucket(Bucket=deployment.artifacts(region), **place)
 
 
-def _create(deployment: Deployment, stack: Stack, progress: Progress) -> float:
+def _archive(deployment: Deployment) -> Path:
+    """The functions' archive, with the certificate authority of the embedded RDS in it.
+
+    Raises:
+        PackagingError: The archive can't be made.
+    """
+    directory = deployment.engine.directory
+    return packaging.package(directory / "packages", (directory / "rds-ca.pem").read_bytes())
+
+
+def _create(deployment: Deployment, stack: Stack, archive: Future[Path], progress: Progress) -> float:
     """Create one stack and wait until it is complete; its template goes by the bucket, a call holds 50 KiB.
 
     Raises:
         DeploymentFailed: It did not become complete.
     """
-    text = (deployment.outputs / f"{stack.name}.json").read_text()
-    if stack.name == "backup":
-        _upload(deployment, stack.region)
-    total = len(json.loads(text)["Resources"])
+    text = deployment.text(stack)
+    resources = json.loads(text)["Resources"]
+    if any(resource["Type"] == "AWS::Lambda::Function" for resource in resources.values()):
+        _upload(deployment, stack.region, archive.result())
+    total = len(resources)
     client = deployment.engine.client("cloudformation", stack.region)
     name = deployment.stack_name(stack)
     what = f"{stack.name} stack in {stack.region}"
@@ -176,17 +214,7 @@ def first_failure(events: Iterable[Mapping[str, Any]]) -> str:
     return f"{event['LogicalResourceId']} ({event.get('ResourceType', 'unknown type')}): {reason}"
 
 
-def _upload(deployment: Deployment, region: str) -> None:
-    """Put the functions' archive, with the certificate authority of the embedded RDS, where the templates expect it."""
-    directory = deployment.engine.directory
-    authority = directory / "rds-ca.pem"
-    deadline = time.monotonic() + CA_TIMEOUT
-    while not authority.exists():
-        if time.monotonic() > deadline:
-            raise DeploymentFailed(
-                "the embedded RDS has no certificate authority; it makes one with its first database"
-            )
-        time.sleep(POLL)
-    archive = packaging.package(directory / "packages" / region, authority.read_bytes())
+def _upload(deployment: Deployment, region: str, archive: Path) -> None:
+    """Put the functions' archive where the region's templates expect it; again, if another stack has done so before."""
     bucket = deployment.artifacts(region)
     deployment.engine.client("s3", region).upload_file(str(archive), bucket, archive.name)

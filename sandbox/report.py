@@ -50,11 +50,21 @@ class PointReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole run: every recovery point, what the run itself did, and how long all of it took."""
+    """The whole run: every recovery point, what the run itself did, how long all of it took, and what now answers.
+
+    Attributes:
+        points: Of each database.
+        steps: Of the run itself.
+        seconds: All of it.
+        api: Address of the primary region's API.
+        console: Address of the console's page.
+    """
 
     points: Sequence[PointReport]
     steps: Sequence[Step]
     seconds: float
+    api: str
+    console: str
 
     @property
     def verified(self) -> bool:
@@ -70,7 +80,7 @@ class Report:
         if len(self.points) == 1:
             (point,) = self.points
             steps = [*self.steps, *point.steps]
-            return {**asdict(point), "steps": [asdict(step) for step in steps], "seconds": self.seconds}
+            return {**asdict(point), "steps": [asdict(step) for step in steps], **self._whole()}
         statuses = {point.status for point in self.points}
         worst = next((status for status in ("failed", "running", "partial") if status in statuses), VERIFIED)
         levels = [point.level for point in self.points]
@@ -80,8 +90,11 @@ class Report:
             "recovery_points": [asdict(point) for point in self.points],
             "problems": [problem for point in self.points for problem in point.problems],
             "steps": [asdict(step) for step in self.steps],
-            "seconds": self.seconds,
+            **self._whole(),
         }
+
+    def _whole(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "api": self.api, "console": self.console}
 
     def as_text(self) -> str:
         """For people."""
@@ -89,7 +102,8 @@ class Report:
         own = "".join(f"  {step.seconds:7.1f} s  {step.name}\n" for step in self.steps)
         verified = sum(point.status == VERIFIED for point in self.points)
         total = f"{verified} of {len(self.points)} recovery points verified in {self.seconds:.1f} s"
-        return "\n".join([*parts, f"This run\n{own}", total]) + "\n"
+        answers = f"What answers\n  API      {self.api}\n  console  {self.console}\n"
+        return "\n".join([*parts, f"This run\n{own}", answers, total]) + "\n"
 
 
 def _point_text(point: PointReport) -> str:

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blueprints.request import Request
-from sandbox import databases, deploy, mysql_processes
+from sandbox import databases, deploy, mysql_processes, people, site
+from sandbox.api import Api
 from sandbox.databases import Databases, Login
 from sandbox.errors import LAST_LOG, InputRefused
 from sandbox.follow import Follower, Step
@@ -42,6 +44,11 @@ class Story:
     steps: list[Step] = field(default_factory=list)
     logins: list[Login] = field(default_factory=list)
 
+    @cached_property
+    def api(self) -> Api:
+        """The primary region's API."""
+        return Api(self.engine, self.settings, self.settings.primary_region)
+
     def deploy(self) -> None:
         """Every stack in both regions.
 
@@ -66,6 +73,15 @@ class Story:
                 self.logins = list(pool.map(lambda name: self._fill(found, name, sql), names))
             finally:  # the engine's end ends a load that is under way
                 pool.shutdown(wait=False, cancel_futures=True)
+            # What measures every few minutes also lists the databases, and a person would wait for it.
+            self.engine.fire_schedule(self.settings.name("measure"), self.settings.primary_region)
+
+    def open(self) -> people.Person:
+        """The console in its bucket, its login page that leads back there, and somebody who may log in."""
+        with self.timed("console"):
+            site.publish(self.engine, self.settings)
+            people.let_in(self.api, self.api.console)
+            return people.invite(self.api)
 
     def _fill(self, found: Databases, name: str, sql: Path | None) -> Login:
         with self.progress.step(f"database {name}", f"MySQL loads {sql.name if sql else 'the sample data'}"):
@@ -84,7 +100,8 @@ class Story:
             runs = follower.follow(len(self.logins))
         reporter = Reporter(self.engine, self.settings, follower)
         points = [reporter.of(run) for run in sorted(runs, key=lambda run: run.name)]
-        return Report(points, tuple(self.steps), round(sum(step.seconds for step in self.steps), 3))
+        seconds = round(sum(step.seconds for step in self.steps), 3)
+        return Report(points, tuple(self.steps), seconds, self.api.url, self.api.console)
 
     def send(self, at: datetime | None = None) -> Follower:
         """Send the schedule's event as if its time *at* had come; the follower knows which runs are older."""

@@ -88,15 +88,16 @@ def serve(resolver: APIGatewayRestResolver, prefix: str | None = None) -> Handle
 
 def _constant(prefix: str | None) -> str:
     """End of every line of this environment: metrics, where they belong, and what is always the same."""
-    metrics = declared(_UNITS, (("Function",),))
-    del metrics["Timestamp"]
+    # By version, too, so that a canary's alarm sees the faults of the new one alone (blueprints/releases.py).
+    metrics = [declared(_UNITS, (("Function",),)), declared({"Faults": COUNT}, (("Function", "Version"),))]
     rest = {
         DEPLOYMENT: prefix or os.environ.get("PREFIX", "local"),
         "Function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
+        "Version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "local"),
         "Requests": 1,
         "message": "request",
     }
-    return f"{json.dumps(metrics)[1:]},{json.dumps(rest)[1:]}"
+    return f"{json.dumps({'CloudWatchMetrics': metrics})[1:]},{json.dumps(rest)[1:]}"
 
 
 def _problem(error: Exception, request_id: str) -> Problem:

@@ -72,6 +72,19 @@ def test_what_every_api_of_the_account_logs_with_stays_when_the_stack_goes(it):
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
+@each_api
+def test_an_api_bears_its_name_though_the_import_calls_it_by_the_bodys_title(it):
+    assert it.properties["Name"] == it.properties["Body"]["info"]["title"] == it.settings.prefix
+
+
+def test_a_setting_beside_the_body_makes_another_deployment_too():
+    with_domain, without = (rendered(option)["api"]["Resources"] for option in ("DOMAIN", "PRODUCTION"))
+
+    assert with_domain["Api"]["Properties"]["Body"] == without["Api"]["Properties"]["Body"]
+    assert with_domain["Api"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    assert with_domain["Stage"]["Properties"]["DeploymentId"] != without["Stage"]["Properties"]["DeploymentId"]
+
+
 # ---- the body ----------------------------------------------------------------------------------------------------
 
 

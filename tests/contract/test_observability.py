@@ -85,7 +85,7 @@ def test_an_alarm_keeps_within_what_cloudwatch_evaluates(it):
     assert len(set(periods)) == 1
     assert periods[0] % 60 == 0
     assert periods[0] * p["EvaluationPeriods"] <= (7 * 86400 if periods[0] >= 3600 else 86400)
-    assert 1 <= p["DatapointsToAlarm"] <= p["EvaluationPeriods"]
+    assert 1 <= p.get("DatapointsToAlarm", p["EvaluationPeriods"]) <= p["EvaluationPeriods"]
     assert len(p["AlarmDescription"]) <= 1024
     if "Metrics" in p:
         results = [m for m in p["Metrics"] if m["ReturnData"]]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from calling import Caller
 from world import World
 
 from blueprints.request import Request
-from sandbox import run, seed
+from sandbox import databases, run, seed
 from sandbox.progress import Progress
 from sandbox.report import PointReport
 from sandbox.run import Story
@@ -21,6 +22,7 @@ from sandbox.run import Story
 def world() -> Iterator[World]:
     with Progress(io.StringIO(), live=False) as progress, run.story(Request("sandbox"), progress) as story:
         story.deploy()
+        story.open()
         story.fill(1, seed.ZOO)
         yield World(story, _ear(story))
 
@@ -57,5 +59,20 @@ def _ear(story: Story) -> Callable[[], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def verified(world: World) -> PointReport:
-    """The report of a run in which nothing went wrong."""
-    return world.back_up()
+    """The report of a run in which nothing went wrong; what SQL counted at that time is in ``world.counted``."""
+    report = world.back_up()
+    world.counted = databases.counts(world.login)
+    return report
+
+
+@pytest.fixture(scope="session")
+def call(world: World) -> Caller:
+    """A program that may ask for everything that a program may."""
+    api = world.story.api
+    return Caller(api.url, api.token())
+
+
+@pytest.fixture(scope="session")
+def anybody(world: World) -> Caller:
+    """Somebody without a token."""
+    return Caller(world.story.api.url)

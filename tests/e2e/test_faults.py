@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from world import World, eventually
 
@@ -31,7 +32,7 @@ def test_a_partial_export_names_every_table_that_is_not_whole(world: World) -> N
     try:
         follower = world.story.send(world.next_time())
         backup = eventually(lambda: follower.runs("backup"), what="a backup run")[0]
-        part = eventually(lambda: _part(world, "zoo.texts"), 30, "the export")
+        part = eventually(lambda: _part(world, backup.name, "zoo.texts"), 30, "the export")
         eventually(lambda: follower.state_of(backup) == "CheckExport", 30, "the check")
         world.client("s3").delete_object(Bucket=world.bucket("staging", world.primary), Key=part)
         world.engine.clear_faults()
@@ -45,14 +46,13 @@ def test_a_partial_export_names_every_table_that_is_not_whole(world: World) -> N
     assert world.ledger.point(report.recovery_point)["status"] == "partial"
 
 
-def _part(world: World, table: str) -> str | None:
-    """The newest Parquet object of that table in staging."""
+def _part(world: World, point: str, table: str) -> str | None:
+    """A Parquet object of that table and point in staging."""
     staging, s3 = world.bucket("staging", world.primary), world.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=staging, Prefix="exports/")
-    keys = [each for page in pages for each in page.get("Contents", [])]
-    found = [each for each in keys if f"/{table}/" in each["Key"] and each["Key"].endswith(".parquet")]
-    newest = max(found, key=lambda each: each["LastModified"], default=None)
-    return str(newest["Key"]) if newest else None
+    keys = [str(each["Key"]) for page in pages for each in page.get("Contents", [])]
+    found = (key for key in keys if f"{point}/" in key and f"/{table}/" in key and key.endswith(".parquet"))
+    return next(found, None)
 
 
 def test_a_lost_event_is_found_by_the_sweep(world: World) -> None:
@@ -148,6 +148,17 @@ def test_what_cannot_be_delivered_lies_among_the_dead_letters(world: World) -> N
     finally:
         events.put_targets(Rule=rule, EventBusName=bus, Targets=[target])
     assert any("nobody-20260101t0000z" in letter for letter in letters)
+
+
+@pytest.mark.parametrize(
+    ("operation", "who"), [("CreateDBSnapshot", "*take-snapshot*"), ("CopyDBSnapshot", "*copy-snapshot*")]
+)
+def test_what_aws_refuses_is_recorded_with_its_reason(world: World, operation: str, who: str) -> None:
+    refused = {"service": "rds", "operation": operation, "principal": who, "error": "InvalidParameterCombination"}
+    world.engine.set_faults({"calls": [{**refused, "times": 100}]})
+    report = world.finish(world.story.send(world.next_time()))
+    assert report.status != "verified"
+    assert report.problems, "nobody would know why"
 
 
 def test_an_aborted_run_is_recorded_as_failed_and_frees_its_slot(world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from world import World, eventually
 
-from sandbox import databases, run
+from sandbox import run
 from sandbox.report import PointReport
 from sandbox.seed import ROWS
 
@@ -35,7 +35,7 @@ def test_the_sample_data_is_verified_by_one_command() -> None:
 
 def test_every_table_has_as_many_rows_as_sql_counts(world: World, verified: PointReport) -> None:
     assert (verified.status, verified.level, verified.problems) == ("verified", 2, [])
-    assert {table.name: table.rows for table in verified.tables} == databases.counts(world.login)
+    assert {table.name: table.rows for table in verified.tables} == world.counted
 
 
 def test_the_copy_lies_in_the_recovery_region_under_its_key_and_locked(world: World, verified: PointReport) -> None:

@@ -24,6 +24,7 @@ class World:
     story: Story
     heard: Callable[[], list[dict[str, Any]]]
     foreign_keys: list[str] = field(default_factory=list)  # that a test encrypts under, and no role may use
+    counted: dict[str, int] = field(default_factory=dict)  # rows per table, when `verified` had been made
     _minutes: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:

@@ -173,6 +173,21 @@ def test_a_restored_copy_finds_its_groups_and_its_proxy_in_the_recovery_region()
     }
 
 
+def test_the_proxy_gets_its_database_once_the_user_is_there_that_it_logs_in_as():
+    t = database.blueprint(PRODUCTION, *imports(PRODUCTION))
+    (target,) = of_kind(t, "AWS::RDS::DBProxyTargetGroup").values()
+    (users,) = of_kind(t, "Custom::Schema")
+
+    assert target["DependsOn"] == users
+
+
+def test_options_stay_as_long_as_snapshots_that_refer_to_them():
+    t = database.blueprint(PRODUCTION, *imports(PRODUCTION))
+    (options,) = of_kind(t, "AWS::RDS::OptionGroup").values()
+
+    assert options["DeletionPolicy"] == options["UpdateReplacePolicy"] == "Retain"
+
+
 def test_rds_finds_its_log_groups_made():
     t = database.blueprint(PRODUCTION, *imports(PRODUCTION))
     (instance,) = of_kind(t, "AWS::RDS::DBInstance").values()

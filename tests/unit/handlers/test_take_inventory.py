@@ -9,7 +9,7 @@ import pymysql
 import pytest
 from moto import mock_aws
 
-from handlers import take_inventory
+from handlers import take_inventory, trust
 from handlers.core import inventory
 from handlers.core.errors import DatabaseUnsuitable, InvalidRequest, PermissionMissing, TemporarilyUnavailable
 
@@ -146,7 +146,7 @@ def test_a_server_without_tls_gets_no_token():
 
 
 def test_every_certificate_of_the_bundle_is_a_valid_root():
-    text = (Path(take_inventory.ROOT) / BUNDLE).read_text()
+    text = (Path(trust.ROOT) / BUNDLE).read_text()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
     loaded = context.get_ca_certs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,11 @@ from sandbox.report import PointReport, Report, Table, size
 FIELDS = {
     "status", "level", "recovery_point", "database", "tables", "problems", "steps", "keys", "locations", "seconds",
 }  # fmt: skip
+API, CONSOLE = "http://127.0.0.1:1/api", "http://127.0.0.1:1/console/index.html"
+
+
+def report(points: Sequence[PointReport], steps: Sequence[Step] = (), seconds: float = 9.5) -> Report:
+    return Report(points, steps, seconds, API, CONSOLE)
 
 
 def point(**changes: Any) -> PointReport:
@@ -33,8 +39,9 @@ def point(**changes: Any) -> PointReport:
 
 
 def test_one_database_is_one_object_with_exactly_the_promised_fields() -> None:
-    found = json.loads(Report([point()], [Step("deploy", 3.0)], 9.5).as_json())
-    assert found.keys() == FIELDS
+    found = json.loads(report([point()], [Step("deploy", 3.0)]).as_json())
+    assert found.keys() == FIELDS | {"api", "console"}
+    assert (found["api"], found["console"]) == (API, CONSOLE)
     assert found["tables"][0] == {"name": "shop.orders", "rows": 1234, "objects": 2, "bytes": 4096}
     assert found["steps"] == [{"name": "deploy", "seconds": 3.0}, {"name": "backup.TakeSnapshot", "seconds": 1.5}]
     assert found["seconds"] == 9.5
@@ -43,7 +50,7 @@ def test_one_database_is_one_object_with_exactly_the_promised_fields() -> None:
 def test_several_databases_are_a_list_under_the_worst_of_them() -> None:
     problem = {"subject": "shop.orders", "reason": "table-missing", "detail": "do this"}
     worse = point(status="partial", level=0, problems=[problem], recovery_point="b-20260101t0000z")
-    found = json.loads(Report([point(), worse], [], 9.5).as_json())
+    found = json.loads(report([point(), worse]).as_json())
     assert (found["status"], found["level"], found["problems"]) == ("partial", 0, [problem])
     assert [each["recovery_point"] for each in found["recovery_points"]] == [
         "orders-20260101t0000z",
@@ -59,21 +66,23 @@ def test_several_databases_are_a_list_under_the_worst_of_them() -> None:
     ([], False),
 ])  # fmt: skip
 def test_a_run_is_verified_only_if_every_point_is(points: list[PointReport], *, verified: bool) -> None:
-    assert Report(points, [], 1.0).verified is verified
+    assert report(points).verified is verified
 
 
 def test_the_page_for_people_names_tables_problems_and_totals() -> None:
     problem = {"subject": "shop.orders", "reason": "table-missing", "detail": "It is not there: take another."}
-    text = Report([point(status="partial", level=1, problems=[problem])], [Step("deploy", 3.0)], 9.5).as_text()
+    text = report([point(status="partial", level=1, problems=[problem])]).as_text()
     assert "orders-20260101t0000z: PARTIAL (level 1, exported)" in text
     assert "1,234" in text
     assert "2 tables" in text
     assert "shop.orders: It is not there: take another. [table-missing]" in text
     assert "0 of 1 recovery points verified in 9.5 s" in text
+    assert API in text
+    assert CONSOLE in text
 
 
 def test_a_point_without_tables_can_be_shown() -> None:
-    text = Report([point(status="failed", level=None, tables=[], keys={}, steps=[])], [], 1.0).as_text()
+    text = report([point(status="failed", level=None, tables=[], keys={}, steps=[])]).as_text()
     assert "FAILED (nothing proved)" in text
 
 
