@@ -267,6 +267,7 @@ def test_the_shallow_check_asks_nobody(tables):
     assert tables.logins() == before
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # as in test_database.py
 def test_the_deep_check_goes_to_the_database_and_names_it_when_it_is_down(tables, capsys):
     deep = request("GET", "/health", query={"deep": "true"})
     answer = report_health.handler(deep, None)
