@@ -26,9 +26,10 @@ def run(argv: Sequence[str] | None, outputs: Path, stacks: emit.Stacks) -> int:
 
             done = [f"packed: {packaging.package(args.package)}"]
         elif args.check:
-            done = emit.check(outputs, stacks, request)
+            done = emit.check(outputs, stacks, request, illustrated=True)
         else:
-            done = emit.emit(outputs, stacks, request, Memory(outputs.parent / ".cache" / "build.json", outputs))
+            memory = Memory(outputs.parent / ".cache" / "build.json", outputs)
+            done = emit.emit(outputs, stacks, request, memory, illustrated=True)
     except (SettingsError, PackagingError) as error:
         print(f"build.py: {error}", file=sys.stderr)  # noqa: T201 (a command line tool prints)
         return 2

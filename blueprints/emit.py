@@ -1,4 +1,4 @@
-"""Templates as files: ``outputs/<stage>/<stack>.json``, ``<machine>.asl.json``, and ``openapi.json`` for the API."""
+"""Templates as files: ``outputs/<stage>/<stack>.json``, ``<machine>.asl.json``, ``openapi.json``; and pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import workflows
-from blueprints.rebuild import ROOT, Memory, fingerprints
+from blueprints.rebuild import EMITTED, ROOT, Memory, fingerprints
 from blueprints.request import Request
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Stacks = Mapping[str, Callable[[Settings], Template | None]]  # None: this deployment does without
 
 Files = dict[str, str]  # path below outputs/, with slashes -> text
+PICTURES = "pictures"  # what the memory calls them
 
 
 def defer(*names: str) -> None:
@@ -61,32 +62,57 @@ def texts(settings: Settings, stack: str, template: Template | None) -> Files:
     return files
 
 
-def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, sources: Path = ROOT) -> list[str]:
+def emit(  # noqa: PLR0913 (where from, where to, and what)
+    outputs: Path,
+    stacks: Stacks,
+    request: Request,
+    memory: Memory,
+    sources: Path = ROOT,
+    *,
+    illustrated: bool = False,
+) -> list[str]:
     """Bring the files of *request* below *outputs* up to date; the answer says what was done to which.
+
+    Args:
+        outputs: Folder that holds one for each stage.
+        stacks: What is emitted, in the order of deployment.
+        request: Which deployments are.
+        memory: What the last run did.
+        sources: Root of what the files follow from.
+        illustrated: Draw pictures of them, too.
 
     Raises:
         SettingsError: the request names no settings, or wrong ones; nothing was written.
     """
     inputs = fingerprints(stacks, request.content(), root=sources)
+    inputs[PICTURES] = " ".join(inputs.values())  # every stack is in them
     if memory.nothing_changed(request.name, inputs):
         return []
     from blueprints import interface  # noqa: PLC0415 (a run that changes nothing needs no document)
 
     workflows.remember(memory.path.with_name("workflows.json"))
     interface.remember(memory.path.with_name("openapi.json"))
+    if illustrated:
+        from blueprints import pictures  # noqa: PLC0415
+
+        pictures.remember(memory.path.with_name("pictures.json"))
     done, built = [], {}
     for settings in request.deployments():
-        kept: set[str] = set()
+        kept: Files = {}
         for stack, blueprint in stacks.items():
             key = f"{settings.stage}/{stack}"
             if memory.holds(request.name, key, inputs[stack]):
-                names = memory.files(request.name, key)
+                files = {name: (outputs / name).read_text() for name in memory.files(request.name, key)}
             else:
                 files = texts(settings, stack, blueprint(settings))
                 done += [f"wrote: {name}" for name in _write(outputs, files)]
-                names = list(files)
-            built[key] = (inputs[stack], names)
-            kept.update(names)
+            built[key] = (inputs[stack], list(files))
+            kept |= files
+        if illustrated:
+            files = pictures.drawn(settings, kept)
+            done += [f"wrote: {name}" for name in _write(outputs, files)]
+            built[f"{settings.stage}/{PICTURES}"] = (inputs[PICTURES], list(files))
+            kept |= files
         for name in superfluous(outputs, settings.stage, kept):
             (outputs / name).unlink()
             done.append(f"removed: {name}")
@@ -94,7 +120,7 @@ def emit(outputs: Path, stacks: Stacks, request: Request, memory: Memory, source
     return done
 
 
-def check(outputs: Path, stacks: Stacks, request: Request) -> list[str]:
+def check(outputs: Path, stacks: Stacks, request: Request, *, illustrated: bool = False) -> list[str]:
     """What differs between *outputs* and what the code emits for *request*, built afresh: ``stale: sandbox/keys.json``.
 
     Raises:
@@ -105,14 +131,18 @@ def check(outputs: Path, stacks: Stacks, request: Request) -> list[str]:
         wanted: Files = {}
         for stack, blueprint in stacks.items():
             wanted |= texts(settings, stack, blueprint(settings))
+        if illustrated:
+            from blueprints import pictures  # noqa: PLC0415
+
+            wanted |= pictures.drawn(settings, wanted)
         found += [f"{fault}: {name}" for name, text in wanted.items() if (fault := _fault(outputs / name, text))]
         found += [f"superfluous: {name}" for name in superfluous(outputs, settings.stage, wanted)]
     return found
 
 
 def superfluous(outputs: Path, stage: str, names: Iterable[str]) -> list[str]:
-    """JSON files of *stage* that are not among *names*, sorted: what a renamed stack or machine left behind."""
-    present = {f"{stage}/{path.name}" for path in (outputs / stage).glob("*.json")}
+    """Files of *stage* that are not among *names*, sorted: what a renamed stack or machine left behind."""
+    present = {f"{stage}/{path.name}" for path in (outputs / stage).glob("*") if path.suffix in EMITTED}
     return sorted(present - set(names))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("build.py", "blueprints", "workflows", "handlers", "requirements/handlers.txt")
 SUFFIXES = (".py", ".yaml", ".pem", ".json", ".txt")
+EMITTED = (".json", ".svg")
 GENERATORS = ("troposphere", "awacs", "yaml")  # a release of these may emit something else
 
 
@@ -65,7 +66,7 @@ class Memory:
             f"{stage}/{name}"
             for stage in stages
             for name in os.listdir(self.outputs / stage)  # noqa: PTH208 (names only)
-            if name.endswith(".json")
+            if name.endswith(EMITTED)
         }
         return bool(stacks) and present == set().union(*stages.values())
 

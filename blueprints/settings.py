@@ -104,7 +104,7 @@ class Database:
         require(20 <= self.storage <= 65536, "database.storage", self.storage, "use 20 to 65536 GiB")
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html (at least 10 % more)
         require(
-            1.1 * self.storage <= self.storage_limit <= 65536,
+            11 * self.storage <= 10 * self.storage_limit <= 655360,
             "database.storage_limit",
             self.storage_limit,
             f"use at least a tenth more than storage ({self.storage}) and at most 65536 GiB",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import build
-from blueprints import emit, packaging, regions
+from blueprints import emit, order, packaging
+from blueprints.order import Stack
 from blueprints.rebuild import Memory
 from blueprints.request import Request
 from sandbox.errors import LAST_LOG, DeploymentFailed
@@ -23,23 +24,7 @@ if TYPE_CHECKING:
 
 POLL = 0.1  # seconds between two looks at a stack
 STACK_TIMEOUT = 120  # seconds; the database's server is the slowest, and takes 3
-HERE = {  # what a stack needs of its own region
-    "network": ("keys",),
-    "storage": ("keys",),
-    "database": ("keys", "network"),
-    "backup": ("keys", "network", "storage", "database"),
-    "api": ("keys", "network", "storage", "database"),
-    "observability": ("keys", "network", "storage", "database", "backup", "api"),
-}
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-
-
-@dataclass(frozen=True, order=True)
-class Stack:
-    """One stack in one region."""
-
-    name: str
-    region: str
 
 
 @dataclass(frozen=True)
@@ -69,27 +54,12 @@ class Deployment:
         return [name for name in build.STACKS if (self.outputs / f"{name}.json").exists()]
 
     def needs(self, stack: Stack) -> set[Stack]:
-        """What must be there before *stack*.
-
-        A bucket that replicates needs its destination; the ledger's replica in the recovery region is made by the
-        primary's stack, and the primary's backup stack sends events to the recovery region's bus. An alarm of the
-        recovery region decides about the records of the primary's API. CloudFront reads from both regions' buckets.
-        """
-        primary, recovery = self.settings.regions
-        found = {Stack(name, stack.region) for name in HERE.get(stack.name, ())}
-        if stack == Stack("storage", primary):
-            found |= {Stack("keys", recovery), Stack("storage", recovery)}
-        if stack.name in ("backup", "site"):
-            found |= {Stack("storage", primary), Stack("storage", recovery)}
-        if stack == Stack("backup", primary):
-            found.add(Stack("backup", recovery))
-        if stack == Stack("api", primary) and self.settings.domain:
-            found.add(Stack("observability", recovery))
-        return {needed for needed in found if needed.name in self.stacks()}
+        """What must be there before *stack*."""
+        return order.needs(stack, self.stacks(), self.settings)
 
     def everything(self) -> set[Stack]:
         """Every stack in each region that it is deployed to."""
-        return {Stack(name, region) for name in self.stacks() for region in regions.regions_of(name, self.settings)}
+        return order.everything(self.stacks(), self.settings)
 
     def text(self, stack: Stack) -> str:
         """The template."""
