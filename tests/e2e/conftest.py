@@ -18,17 +18,6 @@ from sandbox.report import PointReport
 from sandbox.run import Story
 
 
-# These need nothing of what the other tests have done, nor they of these, so they may run beside them (pytest -n 2).
-APART = ("test_api_fuzz.py", "test_options.py", "test_site_replica.py")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process what looks at one history: the permissions' test asks what all the others have used."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("apart" if item.path.name in APART else "together"))
-
-
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     with Progress(io.StringIO(), live=False) as progress, run.story(Request("sandbox"), progress) as story:
