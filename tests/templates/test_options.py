@@ -55,7 +55,7 @@ def clean() -> Iterator[Clean]:
     found = Clean(lint._remembered(MEMORY), set())
     yield found
     MEMORY.parent.mkdir(parents=True, exist_ok=True)
-    MEMORY.write_text(json.dumps(sorted(found.now)))
+    MEMORY.write_text(json.dumps(sorted(found.now | lint._remembered(MEMORY))))  # another process may have written, too
 
 
 @pytest.mark.parametrize(("settings", "stack", "text"), different())
