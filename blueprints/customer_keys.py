@@ -112,18 +112,12 @@ def _grants_only_for_services() -> Statement:
 
 def _no_destruction_by_us(settings: Settings) -> Statement:
     # Whoever takes over one of our functions must not be able to make every backup unreadable at once.
-    return Statement(
-        Sid="DenyDestructionByPipeline",
-        Effect=Deny,
-        Principal=Principal("*"),
-        Action=[
-            awacs.kms.ScheduleKeyDeletion,
-            awacs.kms.DisableKey,
-            awacs.kms.DisableKeyRotation,
-            awacs.kms.PutKeyPolicy,
-            awacs.kms.DeleteAlias,
-            awacs.kms.UpdateAlias,
-        ],
-        Resource=THIS_KEY,
-        Condition=Condition(ArnLike("aws:PrincipalArn", arns.own_roles(settings))),
-    )
+    actions = [
+        awacs.kms.ScheduleKeyDeletion,
+        awacs.kms.DisableKey,
+        awacs.kms.DisableKeyRotation,
+        awacs.kms.PutKeyPolicy,
+        awacs.kms.DeleteAlias,
+        awacs.kms.UpdateAlias,
+    ]
+    return iam.never_by_us(settings, actions, THIS_KEY)

@@ -140,6 +140,18 @@ def service_principal(*services: str) -> Principal:
     return Principal("Service", names)
 
 
+def never_by_us(settings: Settings, actions: Sequence[Action], resources: Sequence[AWSHelperFn | str]) -> Statement:
+    """Statement of a resource policy that forbids *actions* to every role of ours, whatever else allows them."""
+    return Statement(
+        Sid="DenyDestructionByPipeline",
+        Effect=Deny,
+        Principal=Principal("*"),
+        Action=list(actions),
+        Resource=list(resources),
+        Condition=Condition(ArnLike("aws:PrincipalArn", arns.own_roles(settings))),
+    )
+
+
 def only_over_tls(resources: Sequence[AWSHelperFn], action: str) -> Statement:
     """Statement of a resource policy that refuses whoever does not use TLS."""
     return Statement(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import awacs.s3
-from awacs.aws import Allow, ArnLike, Condition, Deny, Principal, Statement
+from awacs.aws import Allow, ArnLike, Condition, Statement
 from troposphere import Template, dynamodb
 
 from blueprints import arns, iam
@@ -89,25 +89,19 @@ def _pipeline_never_destroys(settings: Settings) -> Statement:
     Not even the newest version is hidden behind a delete marker. In GOVERNANCE mode people with the permission can
     still lift a lock; nobody can in COMPLIANCE mode.
     """
-    return Statement(
-        Sid="DenyDestructionByPipeline",
-        Effect=Deny,
-        Principal=Principal("*"),
-        Action=[
-            awacs.s3.DeleteObject,
-            awacs.s3.DeleteObjectVersion,
-            awacs.s3.BypassGovernanceRetention,
-            awacs.s3.PutObjectRetention,
-            awacs.s3.PutObjectLegalHold,
-            awacs.s3.PutBucketObjectLockConfiguration,
-            awacs.s3.PutLifecycleConfiguration,
-            awacs.s3.PutBucketPolicy,
-            awacs.s3.DeleteBucketPolicy,
-            awacs.s3.ReplicateDelete,
-        ],
-        Resource=[arns.bucket(settings, VAULT), arns.objects(settings, VAULT)],
-        Condition=Condition(ArnLike("aws:PrincipalArn", arns.own_roles(settings))),
-    )
+    actions = [
+        awacs.s3.DeleteObject,
+        awacs.s3.DeleteObjectVersion,
+        awacs.s3.BypassGovernanceRetention,
+        awacs.s3.PutObjectRetention,
+        awacs.s3.PutObjectLegalHold,
+        awacs.s3.PutBucketObjectLockConfiguration,
+        awacs.s3.PutLifecycleConfiguration,
+        awacs.s3.PutBucketPolicy,
+        awacs.s3.DeleteBucketPolicy,
+        awacs.s3.ReplicateDelete,
+    ]
+    return iam.never_by_us(settings, actions, [arns.bucket(settings, VAULT), arns.objects(settings, VAULT)])
 
 
 def _read_by_cloudfront(settings: Settings) -> Statement:

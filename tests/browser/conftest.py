@@ -23,6 +23,8 @@ def browser() -> Iterator[Browser]:
         try:
             found = launched(playwright)
         except ChromiumMissing as missing:
+            # There is none on PATH, none can be installed, and none of Playwright's own is there; the report says which
+            # of these failed and what to do, since without a browser nothing here can be tested at all.
             pytest.skip(str(missing))
         yield found
         found.close()

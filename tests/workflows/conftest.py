@@ -43,7 +43,7 @@ def engine(mocks: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def aws(engine: engines.StepFunctions):
     """The rest of AWS; a test that asks for it is skipped on Step Functions Local."""
-    if engine.aws is None:
+    if engine.aws is None:  # there is no RDS, no ledger and no function in Step Functions Local
         pytest.skip(EMBEDDED_ONLY)
     yield engine.aws
     engine.aws.clear_faults()

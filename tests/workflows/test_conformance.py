@@ -460,6 +460,8 @@ def test_a_token_is_answered_once_and_an_invented_one_is_refused(engine, queue):
 def function(engine):
     """A function that does what its event asks; its ARN."""
     if engine.aws is None:
+        # Its Lambda tasks go to an endpoint that we would have to run beside it. What these tests rely on of a function
+        # (the names of its errors) is mocked for both engines elsewhere in this file.
         pytest.skip("needs a function to invoke, and Step Functions Local runs none")
     source = textwrap.dedent(
         """
