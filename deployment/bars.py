@@ -1,0 +1,97 @@
+"""One stack in one region as a person watches it: so many of its resources are done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from blueprints.order import Stack
+    from deployment.progress import Progress
+
+DONE = ("_COMPLETE", "_SKIPPED")
+
+
+class Bar:
+    """Follows one stack; CloudFormation is asked for its resources only if somebody sees the bar move.
+
+    Args:
+        progress: Where it is shown.
+        stack: What is followed.
+        doing: What CloudFormation does, in a person's words.
+        total: How many resources it does that with; 0 if nobody knows.
+        fresh: Whether the stack is made; otherwise, what was complete before the first look does not count.
+    """
+
+    def __init__(self, progress: Progress, stack: Stack, doing: str, total: int, *, fresh: bool = True) -> None:
+        self.stack, self.progress = stack, progress
+        self.key = f"{stack.name} stack in {stack.region}"
+        self._doing, self._total = doing, total
+        self._before: Mapping[str, Any] | None = {} if fresh else None
+        self._begun = 0.0
+        self.seconds: float | None = None  # how long it took, once that is known
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is or was shown."""
+        return bool(self._begun)
+
+    def begin(self) -> None:
+        """Show that it goes on; again is once."""
+        if not self._begun:
+            self._begun = time.monotonic()
+            self.progress.begin(self.key, self.key, self._doing)
+
+    def look(self, client: Any, name: str) -> None:
+        """Move the bar to where the stack *name* is; a stack that is gone moves nothing."""
+        self.begin()
+        if not (self.progress.live and self._total):
+            return
+        try:
+            found = _resources(client, name)
+        except ClientError:  # a picture is no reason to fail
+            return
+        if self._before is None:
+            self._before = found
+        done = sum(1 for name, each in found.items() if each[0].endswith(DONE) and self._before.get(name) != each)
+        self.progress.advance(self.key, done, self._total)
+
+    def end(self, result: str = "") -> None:
+        """Say what became of it: by default, that CloudFormation has done so many resources; again is once."""
+        if self.seconds is None:
+            self.begin()
+            self.progress.end(self.key, result or (f"{self._total} resources" if self._total else ""))
+            self.seconds = time.monotonic() - self._begun
+
+
+def _resources(client: Any, name: str) -> dict[str, tuple[str, Any]]:
+    """Status and time of the last change of each resource."""
+    pages: Iterable[Mapping[str, Any]] = client.get_paginator("list_stack_resources").paginate(StackName=name)
+    return {
+        each["LogicalResourceId"]: (each["ResourceStatus"], each.get("LastUpdatedTimestamp"))
+        for page in pages
+        for each in page["StackResourceSummaries"]
+    }
+
+
+def count(text: str, region: str) -> int:
+    """How many resources of the template *text* are made in *region*; our only condition asks which region it is."""
+    template = json.loads(text)
+    conditions: Mapping[str, Any] = template.get("Conditions", {})
+    holds = {name: _holds(condition, region) for name, condition in conditions.items()}
+    resources: Mapping[str, Mapping[str, Any]] = template.get("Resources", {})
+    return sum(holds.get(each.get("Condition", ""), True) for each in resources.values())
+
+
+def _holds(condition: Mapping[str, Any], region: str) -> bool:
+    """Whether a condition is met, as far as it only asks for the region; what asks for more is taken as met."""
+    match condition:
+        case {"Fn::Equals": [{"Ref": "AWS::Region"}, str(wanted)]}:
+            return wanted == region
+        case {"Fn::Not": [other]}:
+            return not _holds(other, region)
+    return True
