@@ -10,12 +10,13 @@ import base64
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from blueprints import regions
+from deployment import survey
 
 if TYPE_CHECKING:
     from blueprints.settings import Settings
@@ -43,11 +44,9 @@ class Api:
     region: str
 
     @cached_property
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> Mapping[str, str]:
         """What the region's ``api`` stack says of itself (see ``blueprints.outputs.ApiOutputs``)."""
-        stacks = self.engine.client("cloudformation", self.region)
-        (stack,) = stacks.describe_stacks(StackName=self.settings.name("api", self.region))["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        return survey.outputs(self.engine, self.settings, "api", self.region)
 
     @property
     def host(self) -> str | None:
@@ -64,13 +63,7 @@ class Api:
         """Where the console's page is: at CloudFront, whose names end otherwise here, or below the API."""
         if not self.settings.site.cloudfront:
             return f"{self.url}/console/{PAGE}"
-        stack = self.settings.name("site", regions.GLOBAL)
-        made = self.engine.client("cloudformation", regions.GLOBAL).describe_stack_resources(StackName=stack)
-        (name,) = (
-            resource["PhysicalResourceId"]
-            for resource in made["StackResources"]
-            if resource["ResourceType"] == "AWS::CloudFront::Distribution"
-        )
+        name = survey.outputs(self.engine, self.settings, "site", regions.GLOBAL)["DistributionId"]
         found = self.engine.client("cloudfront").get_distribution(Id=name)["Distribution"]
         label = found["DomainName"].partition(".")[0]
         return f"http://{label}.cloudfront.localhost:{self.engine.port}/{PAGE}"
@@ -101,6 +94,17 @@ class Api:
         )
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
             return str(json.load(answer)["access_token"])
+
+    @property
+    def configuration(self) -> dict[str, object]:
+        """What the console must know, at the addresses of this machine (``deployment.console`` knows AWS's)."""
+        return {
+            "api": self.url,
+            "authority": self.authority,
+            "client_id": self.outputs["ConsoleClient"],
+            "deployment": self.settings.prefix,
+            "regions": list(self.settings.regions),
+        }
 
     def commands(self) -> str:
         """What a person types to ask it something."""

@@ -20,10 +20,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from blueprints.packaging import PackagingError
 from blueprints.request import Request
 from blueprints.validation import SettingsError
+from deployment.progress import Progress
 from sandbox import dump, mysql_processes, run, server
 from sandbox.errors import InputRefused, LocalRunError, Stopped
 from sandbox.people import Person
-from sandbox.progress import Progress
 from sandbox.report import Report
 from sandbox.run import Story
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from deployment.progress import Progress
 from sandbox.errors import LAST_LOG, StoryFailed
-from sandbox.progress import Progress
 
 if TYPE_CHECKING:
     from blueprints.settings import Settings

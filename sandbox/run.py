@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blueprints.request import Request
-from sandbox import databases, deploy, mysql_processes, people, site
+from deployment import console
+from deployment.progress import Progress
+from sandbox import databases, deploy, mysql_processes, people
 from sandbox.api import Api
 from sandbox.databases import Databases, Login
 from sandbox.errors import LAST_LOG, InputRefused
 from sandbox.follow import Follower, Step
-from sandbox.progress import Progress
 from sandbox.report import Report, Reporter
 from sandbox.server import Engine
 
@@ -56,7 +57,7 @@ class Story:
             DeploymentFailed: A stack could not be created.
         """
         with self.timed("deploy"):
-            deploy.deploy(deploy.Deployment(self.engine, self.settings, self.outputs), self.progress)
+            deploy.deploy(self.engine, deploy.target(self.engine, self.settings, self.outputs), self.progress)
 
     def fill(self, count: int = 1, sql: Path | None = None) -> None:
         """*count* protected databases with the user's dump or the sample data in them.
@@ -79,8 +80,11 @@ class Story:
     def open(self) -> people.Person:
         """The console in its bucket, its login page that leads back there, and somebody who may log in."""
         with self.timed("console"):
-            site.publish(self.engine, self.settings)
-            people.let_in(self.api, self.api.console)
+            configurations = {
+                region: Api(self.engine, self.settings, region).configuration for region in self.settings.regions
+            }
+            console.publish(deploy.target(self.engine, self.settings, self.outputs), configurations)
+            console.let_in(self.engine, self.api.region, self.api.outputs, self.api.console)
             return people.invite(self.api)
 
     def _fill(self, found: Databases, name: str, sql: Path | None) -> Login:

@@ -161,6 +161,10 @@ class Engine:
         when = (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._ask("POST", "/schedules/fire", {"name": name, "group": group, "region": region, "at": when})
 
+    def make_hosted_zone(self, name: str, zone_id: str) -> None:
+        """A public hosted zone *name* under the id that the settings give (see ``sandbox.engine.zones``)."""
+        self._ask("POST", "/hosted-zones", {"name": name, "id": zone_id})
+
     def set_faults(self, faults: dict[str, Any]) -> None:
         """Make things go wrong (see ``sandbox.engine.faults``), replacing what was asked before."""
         self._ask("PUT", "/faults", faults)

@@ -26,8 +26,16 @@ MODULES = (
     "global_tables",
     "rds",
     "recorded",
+    "zones",
     "custom_resources",
     "cloudformation",
+    "cloudformation_deletions",
+    "cloudformation_documents",
+    "cloudformation_drift",
+    "cloudformation_exports",
+    "cloudformation_replacements",
+    "cloudformation_stacks",
+    "stacksets",
 )
 
 

@@ -6,6 +6,7 @@
 ``GET``     ``/faults``            the faults still waiting to strike
 ``DELETE``  ``/faults``            clears them
 ``POST``    ``/schedules/fire``    ``{"name", "region", "group"?, "at"?}`` fires an EventBridge schedule
+``POST``    ``/hosted-zones``      ``{"name", "id"}`` makes a zone whose id is known, see ``zones``
 ``GET``     ``/credentials``       what a function under SnapStart may use, see ``lambda_credentials``
 ==========  =====================  ====================================================================
 

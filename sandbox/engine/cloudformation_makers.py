@@ -8,6 +8,7 @@ from ministack.services.cloudformation import provisioners
 
 from sandbox.engine.clients import client
 from sandbox.engine.cloudformation import Properties, Type, wait_for
+from sandbox.engine.cloudformation_deletions import final_snapshot, want_snapshot
 
 # RDS
 
@@ -18,6 +19,12 @@ def database(properties: Properties) -> Properties:
     if key := secret.get("KmsKeyId"):
         properties["MasterUserSecretKmsKeyId"] = key
     return properties
+
+
+def databases(rds: Any, identifier: str) -> list[Any]:
+    """The instance of that name, if there is one."""
+    found = rds.describe_db_instances(Filters=[{"Name": "db-instance-id", "Values": [identifier]}])
+    return [one for one in found["DBInstances"] if one["DBInstanceIdentifier"] == identifier]
 
 
 def await_database(identifier: str) -> Any:
@@ -42,6 +49,28 @@ class Database(Type):
             operation = "create_db_instance_read_replica"
         return self._apply(operation, self._named(logical_id, properties, stack))
 
+    def handler(self) -> dict[str, Any]:
+        """MiniStack's form, with a last snapshot."""
+        return {**super().handler(), "snapshot": want_snapshot}
+
+    def on_delete(self, physical_id: str, properties: Properties) -> None:
+        """Delete one, after its last snapshot if its policy says so, and wait until it is gone."""
+        del properties
+        rds = client("rds")
+        try:
+            final = final_snapshot(physical_id)
+            end = {"FinalDBSnapshotIdentifier": final} if final else {"SkipFinalSnapshot": True}
+            rds.delete_db_instance(DBInstanceIdentifier=physical_id, **end)
+        except rds.exceptions.DBInstanceNotFoundFault:
+            return
+        wait_for(lambda: databases(rds, physical_id), lambda found: not found, f"the deletion of {physical_id}")
+        if final:
+            wait_for(
+                lambda: rds.describe_db_snapshots(DBSnapshotIdentifier=final)["DBSnapshots"][0],
+                lambda found: found["Status"] == "available",
+                final,
+            )
+
     def on_update(self, physical_id: str, old: Properties, new: Properties, stack: str) -> tuple[str, Properties]:
         """Modify the instance by what has changed, at once."""
         del stack
@@ -63,10 +92,6 @@ DATABASE = Database(
         "DbiResourceId": "DbiResourceId",
         "MasterUserSecret.SecretArn": lambda answer, _: (answer.get("MasterUserSecret") or {}).get("SecretArn", ""),
     },
-    delete=(
-        "delete_db_instance",
-        lambda identifier, _: {"DBInstanceIdentifier": identifier, "SkipFinalSnapshot": True},
-    ),
     rename={"VPCSecurityGroups": "VpcSecurityGroupIds"},
     prepare=database,
     name="DBInstanceIdentifier",

@@ -6,7 +6,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services.cloudformation import provisioners
 
-from sandbox.engine import buckets, cloudformation_lambdas, global_tables
+from sandbox.engine import buckets, cloudformation_deletions, cloudformation_lambdas, global_tables
 from sandbox.engine.cloudformation import Type
 from sandbox.engine.cloudformation_makers import (
     DATABASE,
@@ -21,10 +21,12 @@ from sandbox.engine.cloudformation_makers import (
     target_group_arn,
 )
 from sandbox.engine.cloudformation_web_types import WEB_TYPES
+from sandbox.engine.stacksets import resource as stacksets
 
 TYPES: dict[str, Any] = {
     **WEB_TYPES,
     **cloudformation_lambdas.TYPES,
+    **stacksets.TYPES,
     "AWS::Budgets::Budget": Type(
         "budgets",
         "create_budget",
@@ -44,6 +46,10 @@ TYPES: dict[str, Any] = {
         idempotent=True,
         name="AlarmName",
     ),
+    "AWS::Cognito::UserPool": {
+        **provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPool"],
+        "delete": cloudformation_deletions.delete_pool_of_stack,
+    },
     "AWS::DynamoDB::GlobalTable": {
         **provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::GlobalTable"],
         "create": global_tables.create,
@@ -143,7 +149,12 @@ TYPES: dict[str, Any] = {
         idempotent=True,
         prepare=record_sets("UPSERT"),
     ),
-    "AWS::S3::Bucket": {**buckets.THEIRS, "create": buckets.create, "update": buckets.update},
+    "AWS::S3::Bucket": {
+        **buckets.THEIRS,
+        "create": buckets.create,
+        "update": buckets.update,
+        "delete": cloudformation_deletions.delete_bucket,
+    },
     "AWS::SecretsManager::ResourcePolicy": Type(
         "secretsmanager",
         "put_resource_policy",

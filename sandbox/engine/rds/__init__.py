@@ -2,7 +2,8 @@
 
 ``databases`` keeps one server per instance and ``gate`` gives it TLS and IAM authentication; ``instances``,
 ``snapshots``, ``copies``, ``restores``, ``deletions``, ``exports``, ``proxies``, ``tags`` and ``subscriptions`` are the
-API; ``export_run``, ``parquet`` and ``columns`` write an export. Clusters and other engines stay MiniStack's.
+API, ``offers`` what can be ordered; ``export_run``, ``parquet`` and ``columns`` write an export. Clusters and other
+engines stay MiniStack's.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sandbox.engine.rds import (
     deletions,
     exports,
     instances,
+    offers,
     proxies,
     restores,
     snapshots,
@@ -38,6 +40,7 @@ ACTIONS: dict[str, tuple[Callable[[Parameters], Answer], str | None]] = {
     "DeleteDBSnapshot": (snapshots.delete, "3b57144d5ed3"),
     "CopyDBSnapshot": (copies.copy, None),
     "DescribeAccountAttributes": (snapshots.describe_account, None),
+    "DescribeOrderableDBInstanceOptions": (offers.orderable, "b6b44f1c2728"),
     "StartExportTask": (exports.start, None),
     "DescribeExportTasks": (exports.describe, None),
     "CancelExportTask": (exports.cancel, None),

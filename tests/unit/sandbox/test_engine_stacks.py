@@ -1,0 +1,307 @@
+"""Stacks of the embedded AWS as a deployment meets them: change sets, exports in use, deletions, drift."""
+
+import json
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+from deploying import CAPABILITIES, att, await_stack, deploy, document, failures, ref, remove, resource
+from making import PRIMARY, eventually
+
+from sandbox.engine.cloudformation_replacements import name_property, recreation
+
+
+@pytest.fixture
+def cloudformation(aws):
+    return aws.client("cloudformation")
+
+
+def changes(client, stack, resources, *, outputs=None, tags=None, **more):
+    """The change set that would make a stack's resources so: its description, and the changes by logical id."""
+    name = f"c{uuid.uuid4().hex[:8]}"
+    body = {"Resources": resources, **more}
+    if outputs:
+        body["Outputs"] = {key: {"Value": value} for key, value in outputs.items()}
+    client.create_change_set(
+        StackName=stack,
+        ChangeSetName=name,
+        TemplateBody=json.dumps(body),
+        Capabilities=CAPABILITIES,
+        **({"Tags": tags} if tags else {}),
+    )
+    found = client.describe_change_set(StackName=stack, ChangeSetName=name)
+    return found, {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in found["Changes"]}
+
+
+def exporting(name, display):
+    """A template with a topic, whose name it exports."""
+    outputs = {"Out": {"Value": att("Topic", "TopicName"), "Export": {"Name": f"{name}:topic"}}}
+    return {"Resources": {"Topic": resource("SNS::Topic", TopicName=f"{name}-{display}")}, "Outputs": outputs}
+
+
+def update(client, name, template):
+    """Update a stack; answers the status in which it ends."""
+    client.update_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=CAPABILITIES)
+    return eventually(lambda: ended(client, name))
+
+
+def ended(client, stack):
+    status = client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    return None if status.endswith("_IN_PROGRESS") else status
+
+
+# Change sets
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("AWS::DynamoDB::GlobalTable", "TableName", "Always"),
+        ("AWS::DynamoDB::GlobalTable", "KeySchema", "Conditionally"),
+        ("AWS::DynamoDB::GlobalTable", "Replicas", "Never"),
+        ("AWS::RDS::DBInstance", "DBInstanceIdentifier", "Always"),
+        ("AWS::RDS::DBInstance", "KmsKeyId", "Always"),
+        ("AWS::RDS::DBInstance", "DBInstanceClass", "Never"),
+        ("AWS::S3::Bucket", "BucketName", "Always"),
+        ("AWS::S3::Bucket", "LifecycleConfiguration", "Never"),
+        ("AWS::KMS::Key", "KeyPolicy", "Never"),
+        ("AWS::Cognito::UserPool", "Policies", "Never"),
+        ("AWS::Budgets::Budget", "Budget", "Conditionally"),
+        ("AWS::CloudFormation::StackSet", "StackSetName", "Always"),
+        ("AWS::CloudFormation::StackSet", "TemplateURL", "Never"),
+        ("AWS::EC2::Subnet", "CidrBlock", "Always"),
+        ("Custom::Schema", "Statements", "Conditionally"),
+    ],
+)
+def test_a_schema_decides_which_property_replaces_its_resource(kind, name, expected):
+    assert recreation(kind, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("AWS::Logs::LogGroup", "LogGroupName"), ("AWS::KMS::Key", None), ("AWS::SNS::Topic", None), ("Custom::X", None)],
+)
+def test_a_name_is_what_identifies_a_resource_and_can_be_written(kind, expected):
+    assert name_property(kind) == expected
+
+
+def test_a_change_set_tells_changes_in_place_from_replacements_and_removals(aws, cloudformation, name):
+    bucket = {**resource("S3::Bucket", BucketName=f"{name}-a"), "UpdateReplacePolicy": "Retain"}
+    resources = {"Bucket": bucket, "Topic": resource("SNS::Topic"), "Logs": resource("Logs::LogGroup")}
+    deploy(aws, name, {**resources, "Gone": {**resource("SQS::Queue"), "DeletionPolicy": "Retain"}})
+
+    renamed = {**bucket, "Properties": {"BucketName": f"{name}-b"}}
+    logs = resource("Logs::LogGroup", RetentionInDays=7)
+    _, found = changes(
+        cloudformation, name, {**resources, "Bucket": renamed, "Logs": logs, "New": resource("SQS::Queue")}
+    )
+
+    assert found.keys() == {"Bucket", "Logs", "Gone", "New"}
+    assert (found["Bucket"]["Replacement"], found["Bucket"]["PolicyAction"]) == ("True", "ReplaceAndRetain")
+    assert found["Bucket"]["Details"][0]["Target"] | {"Path": None} == {
+        "Attribute": "Properties",
+        "Name": "BucketName",
+        "RequiresRecreation": "Always",
+        "Path": None,
+    }
+    assert found["Logs"]["Replacement"] == "False"
+    assert (found["Gone"]["Action"], found["Gone"]["PolicyAction"]) == ("Remove", "Retain")
+    assert found["New"]["Action"] == "Add"
+
+
+def test_a_change_set_without_changes_fails_with_the_reason_of_aws(aws, cloudformation, name):
+    resources = {"Topic": resource("SNS::Topic")}
+    deploy(aws, name, resources)
+
+    found, _ = changes(cloudformation, name, resources)
+
+    assert (found["Status"], found["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
+    found, of = changes(cloudformation, name, resources, tags=[{"Key": "a", "Value": "b"}])
+    assert (found["Status"], of["Topic"]["Scope"]) == ("CREATE_COMPLETE", ["Tags"])
+
+
+def test_a_change_of_outputs_alone_can_be_executed(aws, cloudformation, name):
+    resources = {"Topic": resource("SNS::Topic")}
+    deploy(aws, name, resources)
+
+    found, of = changes(cloudformation, name, resources, outputs={"Arn": ref("Topic")})
+    assert (found["Status"], of) == ("CREATE_COMPLETE", {})
+    cloudformation.execute_change_set(StackName=name, ChangeSetName=found["ChangeSetName"])
+
+    assert await_stack(cloudformation, name, "update")["Arn"].startswith("arn:aws:sns:")
+
+
+def test_what_a_condition_keeps_away_is_no_change(aws, cloudformation, name):
+    never = {"Conditions": {"Never": {"Fn::Equals": [ref("AWS::Region"), "nowhere"]}}}
+    topic = {"Topic": resource("SNS::Topic")}
+    deploy(aws, name, topic)
+
+    away = {**resource("SQS::Queue"), "Condition": "Never"}
+    found, _ = changes(cloudformation, name, {**topic, "Away": away}, **never)
+
+    assert found["Status"] == "FAILED"
+
+
+def test_a_stack_that_failed_at_its_creation_can_only_be_deleted(cloudformation, name):
+    broken = {"Broken": {"Type": "Custom::Broken", "Properties": {"ServiceToken": "nothing"}}}
+    body = json.dumps({"Resources": broken})
+    cloudformation.create_stack(StackName=name, TemplateBody=body)
+    assert eventually(lambda: ended(cloudformation, name)) == "ROLLBACK_COMPLETE"
+
+    with pytest.raises(ClientError, match="AlreadyExistsException"):
+        cloudformation.create_stack(StackName=name, TemplateBody=body)
+    for kind in ("CREATE", "UPDATE"):
+        with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+            cloudformation.create_change_set(StackName=name, ChangeSetName="c", ChangeSetType=kind, TemplateBody=body)
+
+
+def test_a_named_resource_is_not_replaced_under_its_name(aws, cloudformation, name):
+    def application(platform):
+        return {"Application": resource("CodeDeploy::Application", ApplicationName=name, ComputePlatform=platform)}
+
+    deploy(aws, name, application("Lambda"))
+
+    assert update(cloudformation, name, {"Resources": application("Server")}) == "UPDATE_ROLLBACK_COMPLETE"
+    reason = dict(failures(cloudformation, name))["Application"]
+    assert reason.startswith("CloudFormation cannot update a stack when a custom-named resource requires replacing.")
+
+
+# Exports
+
+
+def test_an_export_that_is_in_use_stays_as_it_is(aws, cloudformation, name):
+    before = exporting(name, "a")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(before))
+    await_stack(cloudformation, name)
+    user = f"{name}-user"
+    imported = {"Fn::ImportValue": f"{name}:topic"}
+    deploy(aws, user, {"Parameter": resource("SSM::Parameter", Type="String", Value=imported)})
+
+    assert update(cloudformation, name, exporting(name, "b")) == "UPDATE_ROLLBACK_COMPLETE"
+    reason = f"Update canceled. Cannot update export {name}:topic as it is in use by {user}."
+    assert dict(failures(cloudformation, name))[name] == reason
+    assert update(cloudformation, name, {"Resources": before["Resources"]}) == "UPDATE_ROLLBACK_COMPLETE"
+    cloudformation.delete_stack(StackName=name)
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack["StackStatusReason"].startswith(f"Delete canceled. Cannot delete export {name}:topic as it is in use")
+
+    remove(aws, user)
+    remove(aws, name)
+
+
+def test_an_import_that_a_condition_keeps_away_does_not_count(aws, cloudformation, name):
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(exporting(name, "a")))
+    await_stack(cloudformation, name)
+    imported = {"Fn::ImportValue": f"{name}:topic"}
+    away = {**resource("SSM::Parameter", Type="String", Value=imported), "Condition": "Never"}
+    value = {"Fn::If": ["Never", imported, "none"]}
+    body = {
+        "Conditions": {"Never": {"Fn::Equals": [ref("AWS::Region"), "nowhere"]}},
+        "Resources": {"Away": away, "Here": resource("SSM::Parameter", Type="String", Value=value)},
+    }
+    cloudformation.create_stack(StackName=f"{name}-user", TemplateBody=json.dumps(body))
+    await_stack(cloudformation, f"{name}-user")
+
+    remove(aws, name)
+
+
+# Deletions
+
+
+def test_a_bucket_with_objects_stays_and_so_does_its_stack(aws, cloudformation, name):
+    deploy(aws, name, {"Bucket": resource("S3::Bucket", BucketName=name)})
+    aws.client("s3").put_object(Bucket=name, Key="k", Body=b"v")
+
+    cloudformation.delete_stack(StackName=name)
+
+    assert eventually(lambda: ended(cloudformation, name)) == "DELETE_FAILED"
+    assert "not empty" in dict(failures(cloudformation, name))["Bucket"]
+    aws.client("s3").delete_object(Bucket=name, Key="k")
+    remove(aws, name)
+
+
+def test_a_protected_user_pool_stays(aws, cloudformation, name):
+    deploy(aws, name, {"Pool": resource("Cognito::UserPool", UserPoolName=name, DeletionProtection="ACTIVE")})
+    pool = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Pool")["StackResourceDetail"]
+    cognito, identifier = aws.client("cognito-idp"), pool["PhysicalResourceId"]
+
+    with pytest.raises(ClientError, match="deletion protection is activated"):
+        cognito.delete_user_pool(UserPoolId=identifier)
+    cloudformation.delete_stack(StackName=name)
+    assert eventually(lambda: ended(cloudformation, name)) == "DELETE_FAILED"
+
+    cognito.update_user_pool(UserPoolId=identifier, DeletionProtection="INACTIVE")
+    remove(aws, name)
+
+
+def test_a_database_leaves_a_snapshot_when_its_policy_says_so(aws, cloudformation, name):
+    database = resource(
+        "RDS::DBInstance",
+        DBInstanceIdentifier=name,
+        Engine="mysql",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage="20",
+        MasterUsername="admin",
+        ManageMasterUserPassword=True,
+        DeletionProtection=True,
+    )
+    deploy(aws, name, {"Database": {**database, "DeletionPolicy": "Snapshot"}})
+    rds = aws.client("rds")
+
+    cloudformation.delete_stack(StackName=name)
+    assert eventually(lambda: ended(cloudformation, name), 30) == "DELETE_FAILED"
+    assert "deletion protection" in dict(failures(cloudformation, name))["Database"]
+    rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+    remove(aws, name)
+
+    (snapshot,) = rds.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
+    assert snapshot["DBSnapshotIdentifier"].startswith(f"{name}-snapshot-database-")
+    assert snapshot["Status"] == "available"
+    with pytest.raises(ClientError, match="DBInstanceNotFound"):
+        rds.describe_db_instances(DBInstanceIdentifier=name)
+
+
+def test_a_failed_creation_leaves_no_bucket_that_is_retained_except_on_creation(aws, cloudformation, name):
+    body = {
+        "Resources": {
+            "Bucket": {**resource("S3::Bucket", BucketName=name), "DeletionPolicy": "RetainExceptOnCreate"},
+            "Broken": {"Type": "Custom::Broken", "DependsOn": "Bucket", "Properties": {"ServiceToken": "nothing"}},
+        }
+    }
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    assert eventually(lambda: ended(cloudformation, name)) == "ROLLBACK_COMPLETE"
+    assert name not in {bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]}
+
+
+# Drift
+
+
+def test_drift_of_a_key_and_of_a_ledger_is_found(aws, cloudformation, name):
+    policy = document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"})
+    table = resource(
+        "DynamoDB::GlobalTable",
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        Replicas=[{"Region": PRIMARY, "DeletionProtectionEnabled": True}],
+    )
+    deploy(aws, name, {"Key": resource("KMS::Key", KeyPolicy=policy, Enabled=True), "Table": table})
+
+    def drift():
+        begun = cloudformation.detect_stack_drift(StackName=name)["StackDriftDetectionId"]
+        status = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=begun)
+        drifts = cloudformation.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
+        return status["StackDriftStatus"], {
+            one["LogicalResourceId"]: [part["PropertyPath"] for part in one.get("PropertyDifferences", [])]
+            for one in drifts
+        }
+
+    assert drift() == ("IN_SYNC", {"Key": [], "Table": []})
+    key = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Key")["StackResourceDetail"]
+    aws.client("kms").disable_key(KeyId=key["PhysicalResourceId"])
+    aws.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
+    assert drift() == ("DRIFTED", {"Key": ["/Enabled"], "Table": ["/Replicas/0/DeletionProtectionEnabled"]})
+    remove(aws, name)
