@@ -1,13 +1,14 @@
-"""Emit every template and state machine to outputs/, or --package the Lambda functions."""
+"""Emit every template and state machine to outputs/; or deploy them, say what is deployed, destroy it, or its price."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blueprints import command
+from blueprints import command, emit, stacks
 
 if TYPE_CHECKING:
     from troposphere import Template
@@ -16,81 +17,43 @@ if TYPE_CHECKING:
 
 OUTPUTS = Path(__file__).resolve().parent / "outputs"
 
-
-def _keys(s: Settings) -> Template:
-    from blueprints import keys
-
-    return keys.blueprint(s)
-
-
-def _network(s: Settings) -> Template:
-    from blueprints import network, outputs
-
-    return network.blueprint(s, outputs.KeysOutputs.imported(s))
-
-
-def _storage(s: Settings) -> Template:
-    from blueprints import outputs, storage
-
-    return storage.blueprint(s, outputs.KeysOutputs.imported(s))
-
-
-def _database(s: Settings) -> Template | None:
-    from blueprints import database, outputs
-
-    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s)
-    return database.blueprint(s, *inputs) if s.database else None
-
-
-def _backup(s: Settings) -> Template:
-    from blueprints import backup, outputs
-
-    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s), outputs.StorageOutputs.imported(s)
-    return backup.blueprint(s, *inputs)
-
-
-def _api(s: Settings) -> Template:
-    from blueprints import api, interface, outputs
-
-    inputs = outputs.KeysOutputs.imported(s), outputs.NetworkOutputs.imported(s), outputs.StorageOutputs.imported(s)
-    database = outputs.DatabaseOutputs.imported(s) if s.database else None
-    return api.blueprint(s, *inputs, database, interface.document(database=s.database is not None))
-
-
-def _site(s: Settings) -> Template | None:
-    from blueprints import site
-
-    return site.blueprint(s) if s.site.cloudfront else None
-
-
-def _observability(s: Settings) -> Template:
-    from blueprints import observability, outputs
-
-    return observability.blueprint(s, outputs.KeysOutputs.imported(s))
-
-
-# In the order they must be deployed. A stack's modules are imported only when it is built.
-STACKS: dict[str, Callable[[Settings], Template | None]] = {
-    "keys": _keys,
-    "network": _network,
-    "storage": _storage,
-    "database": _database,
-    "backup": _backup,
-    "api": _api,
-    "site": _site,
-    "observability": _observability,
+# In the order they must be deployed: by whoever deploys, then by StackSets; see blueprints/order.py.
+STACKS: dict[str, Callable[..., Template | None]] = {
+    "bootstrap": stacks.bootstrap,
+    "keys": stacks.keys,
+    "network": stacks.network,
+    "storage": stacks.storage,
+    "database": stacks.database,
+    "backup": stacks.backup,
+    "api": stacks.api,
+    "site": stacks.site,
+    "observability": stacks.observability,
+    "stacksets": stacks.stacksets,
 }
 
 
 def templates(settings: Settings) -> dict[str, Template]:
-    """Every stack of one deployment, in the order they must be deployed."""
-    return {stack: template for stack, blueprint in STACKS.items() if (template := blueprint(settings))}
+    """Every stack of one deployment, in this order; the sets last, since they follow from the others."""
+    return emit.templates(settings, STACKS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done, 1 ``--check`` found differences, 2 what was asked for can't be emitted."""
+    """Exit code: 0 done, 1 there is something to say, 2 what was asked for can't be done."""
+    argv = sys.argv[1:] if argv is None else argv
+    match argv[:1]:
+        case ["deploy" | "status" | "destroy"]:
+            from deployment import command as deployment
+
+            return deployment.run(argv, OUTPUTS, STACKS)
+        case ["cost"]:
+            from blueprints.costs import command as costs
+
+            return costs.run(argv[1:], templates)
     return command.run(argv, OUTPUTS, STACKS)
 
 
 if __name__ == "__main__":
-    os._exit(main())  # to free every object one by one would take a tenth of the run
+    code = main()
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):
+        sys.exit(code)
+    os._exit(code)  # to free every object one by one would take a tenth of the time that it takes to emit

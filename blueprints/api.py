@@ -12,7 +12,7 @@ from troposphere import AWSHelperFn, Sub, Template, apigateway, awslambda
 from blueprints import arns
 from blueprints.api_body import STAGE, body
 from blueprints.api_console import console_paths
-from blueprints.api_domain import api_name, own_name
+from blueprints.api_domain import api_name, own_name, promoted
 from blueprints.api_functions import Serving
 from blueprints.api_stage import stage
 from blueprints.identity import identity
@@ -62,6 +62,7 @@ def blueprint(  # noqa: PLR0913, PLR0917 (one argument per stack that it builds 
     for alias in aliases.values():
         t.add_resource(_permission(alias))
     live = stage(t, settings, keys, api)
+    promoted(t, settings)
     if settings.domain:
         own_name(t, settings, settings.domain, api, live)
 

@@ -87,7 +87,7 @@ def _account(t: Template, settings: Settings) -> apigateway.Account:
     """Let API Gateway write logs: one role for all APIs of the account and region, whoever's stack sets it last.
 
     So it may write to any log group, as AWS's own policy for this allows, and it stays when this stack goes: the APIs
-    of others would go on using it.
+    of others would go on using it. Nothing of it has a name of ours, so it is in no later deployment's way.
     """
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAPIGatewayPushToCloudWatchLogs.html

@@ -8,6 +8,7 @@ from blueprints.settings import Settings
 
 HERE = "${AWS::Region}"
 ACCOUNT = "${AWS::AccountId}"
+ARTIFACTS = "artifacts"  # the bucket of templates and of the handlers' package
 
 
 def arn(service: str, resource: str, *, region: str = HERE) -> Sub:
@@ -54,7 +55,12 @@ def bucket_name(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
 def bucket_address(settings: Settings, purpose: str, region: str) -> Sub:
     """Host name of a bucket, in its region; no other name works for every region."""
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html
-    return Sub(f"{settings.name(purpose)}-{region}-{ACCOUNT}.s3.{region}.amazonaws.com")
+    return Sub(bucket_host(settings, purpose, region))
+
+
+def bucket_host(settings: Settings, purpose: str, region: str) -> str:
+    """The same, for a longer ``Sub``."""
+    return f"{settings.name(purpose)}-{region}-{ACCOUNT}.s3.{region}.amazonaws.com"
 
 
 def bucket(settings: Settings, purpose: str, *, region: str = HERE) -> Sub:
@@ -133,6 +139,32 @@ def distributions() -> Sub:
 def own_roles(settings: Settings) -> Sub:
     """ARN pattern of every role of the deployment; they have no names, so they share a path."""
     return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:role{role_path(settings)}*")
+
+
+def own_policies(settings: Settings) -> Sub:
+    """ARN pattern of every managed policy of the deployment."""
+    return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:policy{role_path(settings)}*")
+
+
+def administration_role(settings: Settings) -> Sub:
+    """ARN of the role by which StackSets administers the deployment's sets; named, so that another stack knows it."""
+    return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:role/{administration_role_name(settings)}")
+
+
+def administration_role_name(settings: Settings) -> str:
+    """Its name; with the deployment's prefix, since two deployments in one account must not share it."""
+    return settings.name("stacksets-administration")
+
+
+def execution_role(settings: Settings) -> Sub:
+    """ARN of the role by which StackSets deploys to the regions of this account."""
+    return Sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:role/{execution_role_name(settings)}")
+
+
+def execution_role_name(settings: Settings) -> str:
+    """Its name. StackSets wants no ARN and no path, so it lies at the root and not below the deployment's path."""
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html (ExecutionRoleName)
+    return settings.name("stacksets-execution")
 
 
 def role_path(settings: Settings) -> str:

@@ -1,4 +1,7 @@
-"""The name of the handlers' package, which follows from its contents: a template changes exactly when the code does."""
+"""Names in the artifact bucket, which follow from contents: of the handlers' package, and of templates.
+
+So nothing there is ever written twice, and a template changes exactly when the code does.
+"""
 
 from __future__ import annotations
 
@@ -47,3 +50,8 @@ def digest() -> str:
 def key() -> str:
     """Key of the package in the artifact bucket."""
     return f"handlers-{digest()}.zip"
+
+
+def template_key(stack: str, text: str) -> str:
+    """Key of the template *text* of *stack* in the artifact bucket."""
+    return f"templates/{stack}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"

@@ -12,7 +12,7 @@ from troposphere import Template
 from troposphere.stepfunctions import StateMachine
 
 import workflows
-from blueprints import arns, permissions
+from blueprints import arns, ledger_version, permissions
 from blueprints.backup_events import channel, deliver, rules, schedules
 from blueprints.backup_functions import SETTLE_TIMEOUT, Pipeline
 from blueprints.machines import machine
@@ -32,7 +32,9 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs, st
 
     pipeline = Pipeline(t, settings, keys, network, storage, c.bus.ref())
     functions = pipeline.functions()
-    deliver(c, pipeline.settle_operation(c.settle.get_att("Arn")))
+    settle = pipeline.settle_operation(c.settle.get_att("Arn"))
+    deliver(c, settle)
+    ledger_version.keep_up(t, settings, keys, storage, [*functions.values(), settle])
 
     by_name = {title: each.get_att("Arn") for title, each in functions.items()}
     started = {f"{name.capitalize()}Machine": arns.machine(settings, name) for name in ("fleet", "backup")}

@@ -189,7 +189,7 @@ class Pipeline(NamedTuple):
             memory=PROOF_MEMORY,
             VAULT=storage.vault,
             BACKUPS_KEY=key,
-            RETENTION_DAYS=s.backup.retention // timedelta(days=1),
+            RETENTION_DAYS=s.backup.lock_retention // timedelta(days=1),
             LOCK_MODE=s.backup.lock_mode,
             REPLICATION_TIMEOUT_SECONDS=_seconds(s.backup.replication_timeout),
         )

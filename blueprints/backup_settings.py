@@ -28,7 +28,7 @@ class Backup:
         replication_timeout: Longest time to wait for the vault to hold every object.
         concurrent_exports: Export tasks RDS runs at once in the account.
         concurrent_copies: Snapshot copies RDS runs at once into the recovery region.
-        retention: Time that objects in the vault stay locked.
+        lock_retention: Time that objects in the vault stay locked.
         lock_mode: ``GOVERNANCE`` (some may lift the lock) or ``COMPLIANCE`` (nobody may, not even root).
         staging_retention: Time that exports stay in the primary region's staging bucket.
         sweep_interval: Time between two sweeps for lost events.
@@ -47,7 +47,7 @@ class Backup:
     concurrent_exports: int = 5
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html (twenty per region)
     concurrent_copies: int = 20
-    retention: timedelta = 35 * DAY
+    lock_retention: timedelta = 35 * DAY
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
     staging_retention: timedelta = 7 * DAY
     sweep_interval: timedelta = timedelta(minutes=5)
@@ -96,9 +96,9 @@ class Backup:
         )
         require(1 <= self.concurrent_copies <= 100, "backup.concurrent_copies", self.concurrent_copies, "use 1 to 100")
         require(
-            self.retention >= DAY and not self.retention % DAY,
-            "backup.retention",
-            self.retention,
+            self.lock_retention >= DAY and not self.lock_retention % DAY,
+            "backup.lock_retention",
+            self.lock_retention,
             "use whole days, at least one",
         )
         require(

@@ -33,8 +33,8 @@ def bucket(  # noqa: PLR0913 (what differs between buckets)
     title: str,
     purpose: str,
     *,
-    key: AWSHelperFn,
-    access_logs: s3.Bucket,
+    key: AWSHelperFn | None,
+    access_logs: s3.Bucket | None,
     kept: timedelta | None,
     noncurrent_kept: timedelta,
     lock: Lock | None = None,
@@ -43,6 +43,7 @@ def bucket(  # noqa: PLR0913 (what differs between buckets)
 ) -> s3.Bucket:
     """Add the bucket ``{prefix}-{purpose}-{region}-{account}``, encrypted under *key* (ARN), and its policy.
 
+    Only what is there before any key and any other bucket does without *key* (S3's own, then) and *access_logs*.
     The lifecycle deletes an object at the age *kept*, or never if somebody else decides that; an overwritten or deleted
     version can be fetched back for *noncurrent_kept*. *statements* are what the policy says beyond "only over TLS".
     """
@@ -57,9 +58,7 @@ def bucket(  # noqa: PLR0913 (what differs between buckets)
             **_kept(),
             BucketName=arns.bucket_name(settings, purpose),
             BucketEncryption=_encrypted(key),
-            LoggingConfiguration=s3.LoggingConfiguration(
-                DestinationBucketName=access_logs.ref(), LogFilePrefix=f"{purpose}/"
-            ),
+            **_logged(access_logs, purpose),
             LifecycleConfiguration=_lifecycle(kept, noncurrent_kept),
             # Everything that happens to an object is an event; it costs nothing until a rule matches.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
@@ -140,6 +139,13 @@ def _encrypted(key: AWSHelperFn | None) -> s3.BucketEncryption:
         default = s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=key)
         rule = s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=default, BucketKeyEnabled=True)
     return s3.BucketEncryption(ServerSideEncryptionConfiguration=[rule])
+
+
+def _logged(access_logs: s3.Bucket | None, purpose: str) -> dict[str, object]:
+    if access_logs is None:
+        return {}
+    target = s3.LoggingConfiguration(DestinationBucketName=access_logs.ref(), LogFilePrefix=f"{purpose}/")
+    return {"LoggingConfiguration": target}
 
 
 def _locked(lock: Lock) -> s3.ObjectLockConfiguration:

@@ -31,6 +31,9 @@ def key(t: Template, settings: Settings, purpose: str, encrypts: str, *statement
     made = t.add_resource(
         kms.Key(
             f"{purpose.capitalize()}Key",
+            # If the stack's first creation fails, an unused key stays. The alias, whose name is fixed, goes with the
+            # stack and leads to the next key then. To delete keys by rollback, whoever deploys would have to be allowed
+            # to delete keys.
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
             Description=f"{settings.prefix} {purpose}: {encrypts}",

@@ -14,6 +14,7 @@ from troposphere import AWSHelperFn, If, Tags, Template, rds
 from blueprints import arns, iam, mysql
 from blueprints.database_proxy import proxy
 from blueprints.database_schema import schema
+from blueprints.last import make_last
 from blueprints.logs import log_group
 from blueprints.outputs import DatabaseOutputs, KeysOutputs, NetworkOutputs
 from blueprints.regions import PRIMARY, two_region_template
@@ -63,12 +64,12 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs) ->
         )
     )
     options = t.add_resource(_options(settings, database))
+    _log_groups(t, settings, keys)
     instance = rds.DBInstance(
         "Instance",
         Condition=PRIMARY,
         DeletionPolicy="Snapshot",
         UpdateReplacePolicy="Snapshot",
-        DependsOn=_log_groups(t, settings, keys),
         DBInstanceIdentifier=identifier(settings),
         Engine=ENGINE,
         EngineVersion=database.engine_version,
@@ -87,6 +88,9 @@ def blueprint(settings: Settings, keys: KeysOutputs, network: NetworkOutputs) ->
     _explain(instance, database)
     users = schema(t, settings, keys, network, instance)
     host, port = _address(t, instance, proxy(t, settings, network, instance, users) if database.proxy else None)
+    # Protected from deletion, it stays if the creation of the stack fails after it, with its name. Only the schema and
+    # the proxy's target come later, which need it. The price: once, it waits for the proxy.
+    make_last(t, instance)
     DatabaseOutputs(
         subnet_group=subnets.ref(),
         parameter_group=parameters.ref(),
@@ -210,21 +214,12 @@ def _major(database: Database) -> str:
     return ".".join(database.engine_version.split(".")[:2])
 
 
-def _log_groups(t: Template, settings: Settings, keys: KeysOutputs) -> list[str]:
-    """Groups that RDS would otherwise make itself, without end and without our key; so they come first."""
+def _log_groups(t: Template, settings: Settings, keys: KeysOutputs) -> None:
+    """Groups that RDS would otherwise make itself, without end and without our key; they come before the instance."""
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html
-    groups = [
-        log_group(
-            t,
-            settings,
-            keys,
-            f"{kind.capitalize()}Logs",
-            f"/aws/rds/instance/{identifier(settings)}/{kind}",
-            condition=PRIMARY,
-        )
-        for kind in LOGS
-    ]
-    return [group.title for group in groups]
+    for kind in LOGS:
+        name = f"/aws/rds/instance/{identifier(settings)}/{kind}"
+        log_group(t, settings, keys, f"{kind.capitalize()}Logs", name, condition=PRIMARY)
 
 
 def _monitoring_role(t: Template, settings: Settings) -> AWSHelperFn:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from blueprints.settings import Settings
 
-    Stacks = Mapping[str, Callable[[Settings], Template | None]]  # None: this deployment does without
+    # None: this deployment does without. The last one, SETS, is given the texts of all others, too.
+    Stacks = Mapping[str, Callable[..., Template | None]]
 
 Files = dict[str, str]  # path below outputs/, with slashes -> text
+OTHERS = (".asl.json", "/openapi.json")  # what is emitted beside templates
 PICTURES = "pictures"  # what the memory calls them
+SETS = "stacksets"  # follows from every other stack, by their digests
 
 
 def defer(*names: str) -> None:
@@ -62,6 +65,25 @@ def texts(settings: Settings, stack: str, template: Template | None) -> Files:
     return files
 
 
+def templates(settings: Settings, stacks: Stacks) -> dict[str, Template]:
+    """Every template of one deployment, in the order of *stacks*."""
+    found, files = {}, Files()
+    for stack, blueprint in stacks.items():
+        if template := _built(settings, stack, blueprint, files):
+            found[stack] = template
+            files |= texts(settings, stack, template) if SETS in stacks else {}
+    return found
+
+
+def _built(
+    settings: Settings, stack: str, blueprint: Callable[..., Template | None], files: Mapping[str, str]
+) -> Template | None:
+    """The template of *stack*, before which *files* were emitted."""
+    if stack != SETS:
+        return blueprint(settings)
+    return blueprint(settings, {Path(name).stem: text for name, text in files.items() if not name.endswith(OTHERS)})
+
+
 def emit(  # noqa: PLR0913 (where from, where to, and what)
     outputs: Path,
     stacks: Stacks,
@@ -85,7 +107,7 @@ def emit(  # noqa: PLR0913 (where from, where to, and what)
         SettingsError: the request names no settings, or wrong ones; nothing was written.
     """
     inputs = fingerprints(stacks, request.content(), root=sources)
-    inputs[PICTURES] = " ".join(inputs.values())  # every stack is in them
+    inputs |= dict.fromkeys([PICTURES, SETS] if SETS in stacks else [PICTURES], " ".join(inputs.values()))
     if memory.nothing_changed(request.name, inputs):
         return []
     from blueprints import interface  # noqa: PLC0415 (a run that changes nothing needs no document)
@@ -104,7 +126,7 @@ def emit(  # noqa: PLR0913 (where from, where to, and what)
             if memory.holds(request.name, key, inputs[stack]):
                 files = {name: (outputs / name).read_text() for name in memory.files(request.name, key)}
             else:
-                files = texts(settings, stack, blueprint(settings))
+                files = texts(settings, stack, _built(settings, stack, blueprint, kept))
                 done += [f"wrote: {name}" for name in _write(outputs, files)]
             built[key] = (inputs[stack], list(files))
             kept |= files
@@ -130,7 +152,7 @@ def check(outputs: Path, stacks: Stacks, request: Request, *, illustrated: bool 
     for settings in request.deployments():
         wanted: Files = {}
         for stack, blueprint in stacks.items():
-            wanted |= texts(settings, stack, blueprint(settings))
+            wanted |= texts(settings, stack, _built(settings, stack, blueprint, wanted))
         if illustrated:
             from blueprints import pictures  # noqa: PLC0415
 

@@ -134,7 +134,7 @@ def _code(t: Template, settings: Settings) -> awslambda.Code:
     for other in t.resources.values():
         if isinstance(other, awslambda.Function):
             return other.Code
-    return awslambda.Code(S3Bucket=arns.bucket_name(settings, "artifacts"), S3Key=artifacts.key())
+    return awslambda.Code(S3Bucket=arns.bucket_name(settings, arns.ARTIFACTS), S3Key=artifacts.key())
 
 
 def _network_permissions(function: AWSHelperFn) -> list[Statement]:

@@ -102,27 +102,31 @@ def role(
     Neither has a name of its own; both lie under the deployment's path, by which other policies can mean them all.
     """
     only = {"Condition": condition} if condition else {}
-    policy = iam.ManagedPolicy(
-        f"{title}Policy",
+    attached = policy(t, f"{title}Policy", *statements, Path=arns.role_path(settings), **only)
+    made = iam.Role(
+        title,
         Path=arns.role_path(settings),
-        PolicyDocument=PolicyDocument(Version=VERSION, Statement=list(statements)),
+        AssumeRolePolicyDocument=PolicyDocument(Version=VERSION, Statement=[_trust(service)]),
+        ManagedPolicyArns=[attached.ref()],
         **only,
     )
-    _explain(policy, statements)
-    t.add_resource(policy)
-    made = t.add_resource(
-        iam.Role(
-            title,
-            Path=arns.role_path(settings),
-            AssumeRolePolicyDocument=PolicyDocument(Version=VERSION, Statement=[_trust(service)]),
-            ManagedPolicyArns=[policy.ref()],
-            **only,
-        )
-    )
+    return t.add_resource(bounded(made, settings))
+
+
+def policy(t: Template, title: str, *statements: Statement, **properties: object) -> iam.ManagedPolicy:
+    """Policy that says *statements*, with the reason of each that names no resource in its metadata."""
+    document = PolicyDocument(Version=VERSION, Statement=list(statements))
+    made = iam.ManagedPolicy(title, **properties, PolicyDocument=document)
+    _explain(made, statements)
+    return t.add_resource(made)
+
+
+def bounded(role: iam.Role, settings: Settings) -> iam.Role:
+    """*role*, within the boundary that the settings ask for."""
     if settings.permissions_boundary:
-        made.PermissionsBoundary = settings.permissions_boundary
-        accept(made, "cloudformation-validate", "W9013", "the boundary is the operator's own policy, given by its ARN")
-    return made
+        role.PermissionsBoundary = settings.permissions_boundary
+        accept(role, "cloudformation-validate", "W9013", "the boundary is the operator's own policy, given by its ARN")
+    return role
 
 
 def acting_for(service: str) -> list[ConditionElement]:

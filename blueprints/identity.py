@@ -72,6 +72,8 @@ def _pool(t: Template, settings: Settings) -> cognito.UserPool:
     return t.add_resource(
         cognito.UserPool(
             "UserPool",
+            # If the stack's first creation fails, an empty pool stays and is in nobody's way: pools may share a name,
+            # and the login page's domain, which may not, goes with the stack.
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
             UserPoolName=settings.prefix,

@@ -161,17 +161,6 @@ def _upkeep(t: Template, s: Settings) -> None:
         metrics.ours(s, "ManualSnapshotQuotaPercent", "Maximum"),
         when=at_least(QUOTA_PERCENT, look(s.backup), _patience(s.backup)),
     )
-    # Put by whoever promotes, once; it must hold without further news, as Route 53's health check does.
-    # https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html (LastKnownStatus)
-    alarm(
-        t,
-        s,
-        "Promoted",
-        "The recovery region has been promoted and serves; Route 53 sends everybody there until Promoted is 0 again.",
-        metrics.ours(s, "Promoted", "Maximum"),
-        when=at_least(1, MINUTE),
-        sticky=True,
-    )
 
 
 def _ends(s: Settings, which: str, *names: str) -> dict[str, Metric]:

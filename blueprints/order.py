@@ -1,4 +1,8 @@
-"""In which order stacks are deployed: what each needs of its own region, and of the others."""
+"""In which order stacks are deployed: what each needs of its own region, and of the others.
+
+StackSets deploys set by set: all regions of one stack, then of the next. So a set needs every set of which one of its
+stacks needs a stack, and its regions take turns, recovery first, where the primary's stack needs the recovery region's.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from blueprints.regions import regions_of
 from blueprints.settings import Settings
 
+BOOTSTRAP, SETS = "bootstrap", "stacksets"  # deployed as they are; every other stack is deployed by a set
 HERE = {  # what a stack needs of its own region; a test compares it with what the templates import
     "network": ("keys",),
     "storage": ("keys",),
@@ -36,10 +41,14 @@ def needs(stack: Stack, names: Collection[str], settings: Settings) -> set[Stack
 
     A bucket that replicates needs its destination; the ledger's replica in the recovery region is made by the
     primary's stack, and the primary's backup stack sends events to the recovery region's bus. An alarm of the
-    recovery region decides about the records of the primary's API. CloudFront reads from both regions' buckets.
+    recovery region's API decides about the record of the primary's. CloudFront reads from both regions' buckets.
     """
     primary, recovery = settings.regions
     found = {Stack(name, stack.region) for name in HERE.get(stack.name, ())}
+    if stack.name == SETS:  # each set's template and the handlers' package are in both regions' buckets
+        found |= {Stack(BOOTSTRAP, region) for region in settings.regions}
+    elif stack.name != BOOTSTRAP:
+        found |= {Stack(SETS, primary), Stack(BOOTSTRAP, stack.region if stack.region in settings.regions else primary)}
     if stack == Stack("storage", primary):
         found |= {Stack("keys", recovery), Stack("storage", recovery)}
     if stack.name in ("backup", "site"):
@@ -47,7 +56,7 @@ def needs(stack: Stack, names: Collection[str], settings: Settings) -> set[Stack
     if stack == Stack("backup", primary):
         found.add(Stack("backup", recovery))
     if stack == Stack("api", primary) and settings.domain:
-        found.add(Stack("observability", recovery))
+        found.add(Stack("api", recovery))
     return {needed for needed in found if needed.name in names}
 
 
@@ -61,4 +70,38 @@ def waves(names: Collection[str], settings: Settings) -> list[list[Stack]]:
         found.append(ready)
         done.update(ready)
         waiting.difference_update(ready)
+    return found
+
+
+def sets(names: Collection[str]) -> list[str]:
+    """Those of the stacks *names* that StackSets deploys."""
+    return [name for name in names if name not in (BOOTSTRAP, SETS)]
+
+
+def set_needs(name: str, names: Collection[str], settings: Settings) -> list[str]:
+    """Which of the sets among *names* must be in place, in all their regions, before the set *name*."""
+    needed = {each.name for stack in everything([name], settings) for each in needs(stack, names, settings)}
+    return [each for each in sets(names) if each in needed and each != name]
+
+
+def in_turn(name: str, settings: Settings) -> bool:
+    """Whether the regions of the set *name* come one after the other: the primary's stack needs the other."""
+    return any(each.name == name for stack in everything([name], settings) for each in needs(stack, [name], settings))
+
+
+def region_order(name: str, settings: Settings) -> list[str]:
+    """Regions of the set *name* in the order in which StackSets takes them: the recovery region first."""
+    return list(reversed(regions_of(name, settings)))
+
+
+def set_waves(names: Collection[str], settings: Settings) -> list[list[str]]:
+    """Every set of *names*, in the earliest of the steps in which it can be deployed; those of one step together."""
+    waiting, done, found = sets(names), set[str](), list[list[str]]()
+    while waiting:
+        ready = [name for name in waiting if set(set_needs(name, names, settings)) <= done]
+        if not ready:
+            raise ValueError(f"{waiting} wait for each other")
+        found.append(ready)
+        done.update(ready)
+        waiting = [name for name in waiting if name not in done]
     return found

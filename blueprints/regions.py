@@ -15,6 +15,8 @@ GLOBAL = "us-east-1"
 
 def regions_of(stack: str, settings: Settings) -> tuple[str, ...]:
     """Regions that *stack* is deployed to; primary first."""
+    if stack == "stacksets":  # administered from one region; they reach the others
+        return (settings.primary_region,)
     return (GLOBAL,) if stack == "site" else settings.regions
 
 

@@ -58,14 +58,20 @@ class Request(NamedTuple):
 
 def arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line of ``build.py``, parsed."""
-    parser = ArgumentParser(
+    return parser().parse_args(argv)
+
+
+def parser() -> ArgumentParser:
+    """What ``build.py`` takes when it is not told to do something with AWS."""
+    found = ArgumentParser(
         prog="build.py",
         description="Emit every template and state machine to outputs/.",
+        epilog="With AWS: build.py deploy, status or destroy; each has its own --help. Its price: build.py cost.",
         formatter_class=lambda prog: HelpFormatter(prog, width=100),  # else shutil is imported to ask the terminal
     )
-    which = parser.add_mutually_exclusive_group()
+    which = found.add_mutually_exclusive_group()
     which.add_argument("--stage", help="production, staging or sandbox; default: all of them")
     which.add_argument("--settings", type=Path, metavar="FILE", help="a TOML file instead of a stage")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if outputs/ differs")
-    parser.add_argument("--package", type=Path, metavar="DIRECTORY", help="only make the functions' archive, there")
-    return parser.parse_args(argv)
+    found.add_argument("--check", action="store_true", help="write nothing; exit 1 if outputs/ differs")
+    found.add_argument("--package", type=Path, metavar="DIRECTORY", help="only make the functions' archive, there")
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from blueprints.backup_settings import DAY, Backup
+from blueprints.stack_set_settings import StackSets
 from blueprints.validation import require
 from blueprints.web_settings import Alerts, Api, Domain, Federation, Site
 
@@ -26,6 +27,7 @@ __all__ = [
     "Network",
     "Settings",
     "Site",
+    "StackSets",
 ]
 
 
@@ -131,6 +133,7 @@ class Settings:
         recovery_region: Region that receives copies and can be promoted (DR).
         log_retention: Days that logs are kept.
         permissions_boundary: ARN of the policy that bounds every role, or nothing.
+        stack_sets: Who lets StackSets deploy to both regions.
         network: The private network.
         database: The platform's own database, or nothing.
         backup: The backup pipeline.
@@ -147,6 +150,7 @@ class Settings:
     recovery_region: str = "eu-central-1"
     log_retention: int = 365
     permissions_boundary: str | None = None
+    stack_sets: StackSets = field(default_factory=StackSets)
     network: Network = field(default_factory=Network)
     database: Database | None = field(default_factory=Database)
     backup: Backup = field(default_factory=Backup)
@@ -229,7 +233,7 @@ PRODUCTION = Settings(stage="production")
 STAGING = Settings(
     stage="staging",
     database=Database(instance_class="db.t4g.medium", storage=20, storage_limit=100, automated_backups=7),
-    backup=Backup(interval=DAY, recovery_point_objective=timedelta(hours=36), retention=7 * DAY),
+    backup=Backup(interval=DAY, recovery_point_objective=timedelta(hours=36), lock_retention=7 * DAY),
     site=Site(cloudfront=False),
 )
 
@@ -237,7 +241,7 @@ STAGING = Settings(
 SANDBOX = Settings(
     stage="sandbox",
     database=Database(instance_class="db.t4g.micro", storage=20, storage_limit=40, proxy=True, automated_backups=7),
-    backup=Backup(retention=DAY, staging_retention=DAY, sweep_interval=timedelta(minutes=1)),
+    backup=Backup(lock_retention=DAY, staging_retention=DAY, sweep_interval=timedelta(minutes=1)),
 )
 
 PROFILES = {"PRODUCTION": PRODUCTION, "STAGING": STAGING, "SANDBOX": SANDBOX}

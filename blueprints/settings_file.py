@@ -1,5 +1,6 @@
 """Settings from a TOML file: one of the profiles, and what this deployment has otherwise.
 
+version = 2                 # of these settings; without it, 1 (settings_versions.py)
 profile = "PRODUCTION"
 stage = "acme"
 database = false            # false: do without
@@ -14,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -22,10 +24,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from blueprints import settings_versions
 from blueprints.settings import PROFILES, Settings
 from blueprints.validation import SettingsError, require
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+ALSO = ("profile", "version")  # what a file says besides settings
 _CURES = {
     str: 'use a string in quotes, for example "eu-west-1"',
     int: "use a whole number, without quotes",
@@ -35,7 +39,7 @@ _CURES = {
 
 
 def load(path: Path) -> Settings:
-    """Settings of the deployment that *path* describes.
+    """Settings of the deployment that *path* describes; a line on standard error tells what of it is of an old version.
 
     Raises:
         SettingsError: the file can't be read, or a field is unknown, of the wrong type or refused by the settings; the
@@ -50,13 +54,19 @@ def load(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not TOML: {error}; correct that line") from error
     try:
-        return overlaid(table)
+        current, old = settings_versions.current(table)
+        found = overlaid(current)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+    if old:
+        sys.stderr.write(f"{path}: {settings_versions.advice(old)}\n")
+    return found
 
 
 def overlaid(table: Mapping[str, Any]) -> Settings:
     """Settings of the profile that *table* names, with every other value of *table* in place of the profile's.
+
+    *table* is of the current version, as :func:`settings_versions.current` makes it.
 
     Raises:
         SettingsError: a field is unknown, of the wrong type or refused by the settings.
@@ -66,8 +76,8 @@ def overlaid(table: Mapping[str, Any]) -> Settings:
     require(name is not None, "profile", "", f"name the profile to start from: {known}")
     require(isinstance(name, str) and name.upper() in PROFILES, "profile", name, f"use {known}")
     profile = PROFILES[str(name).upper()]
-    values = {key: value for key, value in table.items() if key != "profile"}
-    return Settings(**_fields(Settings, profile, values, "", also=["profile"]))
+    values = {key: value for key, value in table.items() if key not in ALSO}
+    return Settings(**_fields(Settings, profile, values, "", also=ALSO))
 
 
 def _fields(
@@ -79,7 +89,8 @@ def _fields(
     for name, value in table.items():
         field = f"{path}{name}"
         if name not in hints:
-            near = difflib.get_close_matches(name, [*hints, *also], n=1, cutoff=0.5)
+            former = settings_versions.FORMER.get(path, {}).get(name)
+            near = [former] if former else difflib.get_close_matches(name, [*hints, *also], n=1, cutoff=0.5)
             cure = f"did you mean {path}{near[0]}?" if near else f"use one of {', '.join(sorted([*hints, *also]))}"
             require(False, field, value, f"there is no such setting; {cure}")  # noqa: FBT003
         arguments[name] = _value(hints[name], arguments.get(name), value, field)

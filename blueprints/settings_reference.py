@@ -20,11 +20,12 @@ from blueprints.validation import SettingsError
 INTRODUCTION = """\
 # Settings
 
-Made by `python -m blueprints.settings_reference > docs/settings.md` from `blueprints/settings.py`,
-`backup_settings.py` and `web_settings.py` there; a test compares. A deployment is a profile (`PRODUCTION`,
-`STAGING` or `SANDBOX`), or a TOML file that names the profile it starts from and says what is different:
+Made by `python -m blueprints.settings_reference > docs/settings.md` from `blueprints/settings.py`, `backup_settings.py`,
+`web_settings.py` and `stack_set_settings.py` there; a test compares. A deployment is a profile (`PRODUCTION`, `STAGING`
+or `SANDBOX`), or a TOML file that names the profile it starts from and says what is different:
 
 ```toml
+version = 2
 profile = "PRODUCTION"
 stage = "acme"
 
@@ -40,6 +41,10 @@ $ python build.py --settings acme.toml
 Durations are written `90s`, `45m`, `6h`, `35d` or `1h30m`. An optional table or setting is turned off with `false`:
 `database = false`. Whatever is unknown, of the wrong type, out of bounds or at odds with another setting is refused in
 one line that names file, setting, value and cure, and nothing is emitted.
+
+`version` says which version of these settings the file is of; without it, it is of version 1. An older file is read as
+ever, and a line on standard error says what to write instead of each setting that was renamed since; one that is newer
+than the checkout is refused ([upgrading](upgrading.md)).
 
 Defaults are those of `PRODUCTION`; where another profile differs, it is named.
 """

@@ -14,6 +14,7 @@ from troposphere import Template, dynamodb
 
 from blueprints import arns, iam
 from blueprints.buckets import Lock, access_log_bucket, bucket
+from blueprints.last import make_last
 from blueprints.outputs import KeysOutputs, StorageOutputs
 from blueprints.regions import PRIMARY, two_region_template
 from blueprints.replication import Route, replication
@@ -50,8 +51,8 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
         key=keys.backups_key,
         access_logs=access,
         kept=None,  # how long a recovery point lives is decided by the retention machine, never by age alone
-        noncurrent_kept=settings.backup.retention,
-        lock=Lock(mode=settings.backup.lock_mode, retention=settings.backup.retention),
+        noncurrent_kept=settings.backup.lock_retention,
+        lock=Lock(mode=settings.backup.lock_mode, retention=settings.backup.lock_retention),
         statements=[_pipeline_never_destroys(settings)],
     )
     site = bucket(
@@ -67,7 +68,8 @@ def blueprint(settings: Settings, keys: KeysOutputs) -> Template:
         # Without CloudFront the API's role reads it, by that role's own policy.
         statements=[_read_by_cloudfront(settings)] if settings.site.cloudfront else [],
     )
-    _ledger(t, settings)
+    # It outlives its stack and refuses to be deleted: what else can fail in this stack's creation, fails before it.
+    make_last(t, _ledger(t, settings))
 
     StorageOutputs(
         staging=staging.ref(),
@@ -121,12 +123,13 @@ def _read_by_cloudfront(settings: Settings) -> Statement:
     )
 
 
-def _ledger(t: Template, settings: Settings) -> None:
+def _ledger(t: Template, settings: Settings) -> dynamodb.GlobalTable:
     """Recovery points, operations, leases, databases; sparse indexes of what is open and of points by their time."""
-    t.add_resource(
+    return t.add_resource(
         dynamodb.GlobalTable(
             "Ledger",
             Condition=PRIMARY,
+            # Not RetainExceptOnCreate: the table's own protection would refuse, and the stack would stay half deleted.
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
             TableName=settings.name("ledger"),

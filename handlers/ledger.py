@@ -20,6 +20,8 @@ pk                       sk                     writer  holds
 ``DATABASES``            ``PROTECTION#<db>``    primary database, version, newest {id, scheduled_at, attempt, status,
                                                         level} and verified {id, level, taken_at}? of its ended points
 ``REQUEST#<who>#<key>``  ``REQUEST``            primary fingerprint, point, expires_at (DynamoDB deletes it then)
+``LEDGER``               ``VERSION``            primary version, readable_since, migrated_at, progress {to, id,
+                                                        scheduled_at}? (core/ledger_versions.py)
 ======================== ====================== ======= ================================================================
 
 Access patterns: one point; everything about a point (its partition) or about a page of points (keys in hundreds); a
@@ -175,18 +177,6 @@ class Ledger:
             if not start:
                 break
         return found
-
-    def last_with(self, database: str, status: str) -> Item | None:
-        """The newest point of *database* with that *status*; reads every newer one, so ask ``DATABASES`` first."""
-        rows = self._query(
-            IndexName=POINTS_INDEX,
-            KeyConditionExpression="#database = :database",
-            FilterExpression="#status = :status",
-            ExpressionAttributeNames={"#database": "database", "#status": "status"},
-            ExpressionAttributeValues=encoded({":database": database, ":status": status}),
-            ScanIndexForward=False,
-        )
-        return next(rows, None)
 
     def oldest_unfinished(self, region: str) -> Item | None:
         """``{pk, sk, begun_at}`` of what *region* has had to do something about for longest."""

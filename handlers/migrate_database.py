@@ -91,7 +91,7 @@ def migrate(cursor: Cursor, environment: Environment, migrations: Iterable[Migra
         log("migration applied", version=migration.version, name=migration.name)
     # After the tables: whoever logs in finds them.
     _user(cursor, environment.application_user, f"SELECT, INSERT, UPDATE, DELETE ON `{name}`.*")
-    _user(cursor, environment.inventory_user, "SHOW VIEW ON *.*")  # docs/protect-a-database.md says why
+    _user(cursor, environment.inventory_user, "SHOW VIEW ON *.*")  # docs/add-a-database.md says why
     return [migration.version for migration in todo]
 
 

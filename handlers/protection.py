@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers.core import catalogue, points
+from handlers.core import catalogue
 from handlers.core.catalogue import Database
 from handlers.core.errors import TemporarilyUnavailable
 from handlers.core.names import iso
@@ -34,16 +34,18 @@ def database(ledger: Ledger, name: str) -> Item | None:
     return ledger.read(DATABASES, f"DATABASE#{name}")
 
 
-def note(ledger: Ledger, point: Item) -> None:
-    """Let the database's row say what it has, now that *point* (its row) has ended; any order and repetition will do.
+def note(ledger: Ledger, *ended: Item) -> None:
+    """Let a database's row say what it has, now that some of its points (rows) have *ended*, in whatever order.
+
+    Doing it again changes nothing.
 
     Raises:
         TemporarilyUnavailable: Other points of the database end at this very moment.
     """
-    name = point["database"]
+    name = ended[0]["database"]
     for _ in range(_TRIES):
         before = ledger.read(DATABASES, f"PROTECTION#{name}")
-        after = catalogue.summary(before, point)
+        after = catalogue.summary(before, *ended)
         if after is None:
             return
         version = before["version"] if before else 0
@@ -63,7 +65,6 @@ def register(ledger: Ledger, present: Iterable[str], at: datetime) -> None:
     for name in there:
         row = known.get(name)
         if row is None:
-            _look_back(ledger, name)
             row = {"pk": DATABASES, "sk": f"DATABASE#{name}", "id": name, "first_seen_at": iso(at), "seen_at": iso(at)}
             ledger.put(row, seen=None)
         elif "gone_at" in row or at - datetime.fromisoformat(row["seen_at"]) >= SEEN_INTERVAL:
@@ -76,10 +77,3 @@ def register(ledger: Ledger, present: Iterable[str], at: datetime) -> None:
 
 def _seen(row: Mapping[str, Any]) -> Item:
     return {"seen_at": row["seen_at"], "gone_at": row.get("gone_at")}
-
-
-def _look_back(ledger: Ledger, name: str) -> None:
-    """Note the points that a database has from before there was a registry."""
-    for status in (points.VERIFIED, points.PARTIAL, points.FAILED):
-        if point := ledger.last_with(name, status):
-            note(ledger, point)

@@ -145,7 +145,7 @@ class Clients:
 
 def log(message: str, *, level: str = "INFO", **facts: object) -> None:
     """Write one line of JSON. Never a task token, a password or a row of a customer."""
-    line = {"timestamp": now().isoformat(), "level": level, "message": message, "function": _function(), **facts}
+    line = {"timestamp": now().isoformat(), "level": level, "message": message, "function": function_name(), **facts}
     sys.stdout.write(json.dumps(line, default=str) + "\n")
     sys.stdout.flush()
 
@@ -172,7 +172,7 @@ def translated(*, key: str = "", role: str = "") -> Iterator[None]:
         if is_transient(error):
             raise TemporarilyUnavailable(str(error)) from error
         if code(error) in _DENIED or code(error).startswith("KMS."):
-            who = role or f"the role of {_function()}"
+            who = role or f"the role of {function_name()}"
             with_key = f" with the key {key}" if key else ""
             raise PermissionMissing(f"{who} may not {error.operation_name}{with_key}: {message(error)}") from error
         raise
@@ -211,5 +211,6 @@ def _is_connection_trouble(error: Exception) -> bool:
     )
 
 
-def _function() -> str:
+def function_name() -> str:
+    """Physical name of this function."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from blueprints.pictures import deploying
 from blueprints.pictures.model import Part, Region, Templates, mentions
 from blueprints.pictures.parts import parts
 from blueprints.pictures.pipeline import targets
@@ -29,6 +30,7 @@ ROWS = (
     ("network", "ledger"),
     ("vault", "staging"),
     ("keys", "watch"),
+    ("artifacts", "sets"),
 )
 SWAPPED = ("staging", "vault")  # in the recovery region, where the vault receives
 
@@ -56,6 +58,8 @@ def draw(settings: Settings, templates: Templates) -> str:
     cards = parts(primary), parts(recovery)
     if "ledger" in cards[0]:  # the primary's stack makes both
         cards[1].setdefault("ledger", Part("storage", "Ledger's replica", cards[0]["ledger"].lines))
+    if "sets" in cards[0]:  # which the primary region administers
+        cards[1]["sets"] = deploying.deployed(cards[0]["sets"])
     drawing = Drawing(WIDTH, f"Architecture of {settings.prefix}", _told((primary, recovery), cards))
     entry, cloudfront, top = _top(drawing, settings, primary, world)
     at = _places(cards, top + HEADER)
@@ -196,6 +200,8 @@ def _across(picture: Picture) -> None:
         crossings.append(("bus", "bus", "events"))
     if any(mentions(table["Replicas"], recovery.name) for table in primary.all("DynamoDB::GlobalTable")):
         crossings.append(("ledger", "ledger", "global table"))
+    if primary.first("CloudFormation::StackSet"):
+        crossings.append(("sets", "sets", "StackSets"))
     copies = any(
         mentions(machine["Definition"], "CopySnapshot") for machine in recovery.all("StepFunctions::StateMachine")
     )

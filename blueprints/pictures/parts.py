@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blueprints.pictures import pipeline, service
+from blueprints.pictures import deploying, pipeline, service
 from blueprints.pictures.model import Found, Part, Region
 
 PARTS: dict[str, Callable[[Region], Found]] = {
@@ -24,6 +24,8 @@ PARTS: dict[str, Callable[[Region], Found]] = {
     "vault": lambda region: pipeline.bucket("vault", "Vault", region),
     "keys": pipeline.keys,
     "watch": pipeline.watch,
+    "artifacts": deploying.artifacts,
+    "sets": deploying.sets,
 }
 
 

@@ -1,4 +1,8 @@
-"""The picture of a deployment's order: a column for each step, a row for each stack, a line for each need."""
+"""The picture of a deployment's order: a column for each step, a row for each stack, a line for each need.
+
+First what is deployed as it is, then set by set: a step is done when it is done in both regions. Where a set's regions
+take turns, the line leads from the recovery region's stack to the primary's, within the column.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ LEAST = 104  # a stack's width; "observability" must fit
 HEAD, LANE = 62, 40  # room for the picture's title, and for each region's
 NEAREST, STRIPES = 11, 5  # from a stack to the last line before it; so many lines side by side
 COLOURS = {
+    "bootstrap": "compute",
+    "stacksets": "compute",
     "keys": "guard",
     "network": "guard",
     "storage": "storage",
@@ -26,10 +32,15 @@ COLOURS = {
     "observability": "event",
 }
 
+FOOT = (
+    "From the third column on StackSets deploys, one set for each stack, to all its regions. What stands in one column is",
+    "deployed at the same time; but where a line leads from region to region within it, the recovery region comes first.",
+)
+
 
 def draw(settings: Settings, names: Collection[str]) -> str:
     """The picture of the order in which the stacks *names* are deployed."""
-    waves = order.waves(names, settings)
+    waves = _waves(names, settings)
     step = {stack: number for number, wave in enumerate(waves) for stack in wave}
     needs = {stack: _direct(stack, names, settings) for stack in step}
     drawing = Drawing(WIDTH, f"Order of deployment of {settings.prefix}", _told(waves, needs))
@@ -40,7 +51,7 @@ def draw(settings: Settings, names: Collection[str]) -> str:
     at: dict[Stack, Area] = {}
     lanes = []
     y: float = HEAD
-    for region in dict.fromkeys([*settings.regions, *(stack.region for stack in step)]):
+    for region in dict.fromkeys([*reversed(settings.regions), *(stack.region for stack in step)]):
         top = y
         y += LANE
         for stack in sorted(
@@ -57,8 +68,18 @@ def draw(settings: Settings, names: Collection[str]) -> str:
     for stack, area in at.items():
         drawing.card(area, COLOURS.get(stack.name, "rest"), "", ())
         drawing.words(area.x + 12, area.y + 17.5, stack.name, "n")
-    drawing.words(MARGIN, y + 20, "What stands in one column is deployed at the same time.", "s")
-    return drawing.done(y + 36)
+    for number, line in enumerate(FOOT, 1):
+        drawing.words(MARGIN, y + 4 + 16 * number, line, "s")
+    return drawing.done(y + 20 + 16 * len(FOOT))
+
+
+def _waves(names: Collection[str], settings: Settings) -> list[list[Stack]]:
+    """The stacks of each step: those of some sets in all their regions, recovery first."""
+    alone = [[name] for name in (order.BOOTSTRAP, order.SETS) if name in names]
+    return [
+        [Stack(name, region) for name in wave for region in order.region_order(name, settings)]
+        for wave in [*alone, *order.set_waves(names, settings)]
+    ]
 
 
 def _title(region: str, settings: Settings) -> str:
@@ -94,4 +115,5 @@ def _lines(drawing: Drawing, at: dict[Stack, Area], needs: dict[Stack, list[Stac
         for needed in needs[stack]:
             source = at[needed]
             y, end = source.middle[1], area.middle[1]
-            drawing.line((source.right, y), (x, y), (x, end), (area.x, end))
+            begin = source.x if source.x == area.x else source.right
+            drawing.line((begin, y), (x, y), (x, end), (area.x, end))

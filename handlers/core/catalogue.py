@@ -21,19 +21,20 @@ GRACE = timedelta(minutes=15)  # that a due run may take to begin, before it cou
 # ---- what a database has, kept up to date as its points end ----------------------------------------------------------
 
 
-def summary(before: Mapping[str, Any] | None, point: Mapping[str, Any]) -> Item | None:
-    """``{newest, verified?}`` of a database now that *point* has ended; nothing if *before* says so already.
+def summary(before: Mapping[str, Any] | None, *ended: Mapping[str, Any]) -> Item | None:
+    """``{newest, verified?}`` of a database now that points of it have *ended*; nothing if *before* says so already.
 
     Of two verified points the one with the later data counts, which a second run of an older point may have.
     """
     found = {name: before[name] for name in ("newest", "verified") if name in before} if before else {}
-    newest = {name: point[name] for name in ("id", "scheduled_at", "attempt", "status")} | {"level": point.get("level")}
-    if _order(newest) >= _order(found.get("newest")):
-        found["newest"] = newest
-    if point["status"] == VERIFIED:
-        verified = {"id": point["id"], "level": point["level"], "taken_at": taken_at(point)}
-        if verified["taken_at"] >= found.get("verified", {"taken_at": ""})["taken_at"]:
-            found["verified"] = verified
+    for point in ended:
+        newest = {name: point[name] for name in ("id", "scheduled_at", "attempt", "status")}
+        if _order(newest) >= _order(found.get("newest")):
+            found["newest"] = newest | {"level": point.get("level")}
+        if point["status"] == VERIFIED:
+            verified = {"id": point["id"], "level": point["level"], "taken_at": taken_at(point)}
+            if verified["taken_at"] >= found.get("verified", {"taken_at": ""})["taken_at"]:
+                found["verified"] = verified
     unchanged = before and all(before.get(name) == value for name, value in found.items())
     return None if unchanged else found
 

@@ -1,0 +1,33 @@
+"""What the cards say of how everything else gets to its region; no resource, no card."""
+
+from __future__ import annotations
+
+from blueprints.pictures.model import Found, Part, Region, count
+
+
+def artifacts(region: Region) -> Found:
+    """The bucket of what is deployed."""
+    return Part("storage", "Artifacts", ["S3: templates, functions"]) if region.bucket("artifacts") else None
+
+
+def sets(region: Region) -> Found:
+    """The sets, in the region that administers them."""
+    found = region.all("CloudFormation::StackSet")
+    if not found:
+        return None
+    own = found[0]["PermissionModel"] == "SELF_MANAGED"
+    turns = sum(each["OperationPreferences"]["RegionConcurrencyType"] == "SEQUENTIAL" for each in found)
+    return Part(
+        "compute",
+        "StackSets",
+        [
+            f"{count(len(found), 'set')}, one for each stack",
+            f"{turns} recovery first",
+            f"{'own' if own else 'organization’s'} roles",
+        ],
+    )
+
+
+def deployed(sets: Part) -> Part:
+    """What the other region has of them."""
+    return Part(sets.colour, "This region's stacks", ["deployed from the primary"])
