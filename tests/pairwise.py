@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blueprints.settings import DAY, SANDBOX, Alerts, Api, Domain, Federation, Network, Settings, Site
+from blueprints.settings import DAY, SANDBOX, Alerts, Api, Domain, Federation, Network, Settings, Site, StackSets
 
 Case = dict[str, str]
 
@@ -44,9 +44,13 @@ OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "zones": {"two": {"network": Network(zones=2)}, "three": {"network": Network(zones=3)}},
     "lock": {
         "governance": {"backup": replace(SANDBOX.backup, lock_mode="GOVERNANCE")},
-        "compliance": {"backup": replace(SANDBOX.backup, lock_mode="COMPLIANCE", retention=2 * DAY)},
+        "compliance": {"backup": replace(SANDBOX.backup, lock_mode="COMPLIANCE", lock_retention=2 * DAY)},
     },
     "limits": {"usual": {"api": Api()}, "tight": {"api": Api(throttle_rate=1, throttle_burst=1, concurrency=1)}},
+    "stack-sets": {
+        "self-managed": {"stack_sets": StackSets()},
+        "organization": {"stack_sets": StackSets(organizational_unit="ou-ab12-cdefgh34")},
+    },
     "boundary": {"none": {"permissions_boundary": None}, "given": {"permissions_boundary": BOUNDARY}},
 }
 

@@ -13,9 +13,9 @@ from pages import Watched
 from playwright.sync_api import Browser, Page, expect
 
 from blueprints.request import Request
+from deployment.progress import Progress
 from sandbox import run, seed
 from sandbox.people import Person
-from sandbox.progress import Progress
 from sandbox.run import Story
 
 PATIENCE = 60_000  # ms for a run that takes some seconds

@@ -16,6 +16,7 @@ from blueprints.pictures.model import Region
 from blueprints.pictures.parts import PARTS, parts
 from blueprints.pictures.service import edge, names
 from blueprints.pictures.svg import LINE, PADDING, TITLE, breadth
+from blueprints.regions import regions_of
 from blueprints.settings import PRODUCTION
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -121,6 +122,8 @@ def test_what_a_card_says_fits_on_it(option):
         (["AWS::Events::Rule"], "events"),
         (["AWS::Route53::RecordSet", "AWS::Route53::RecordSetGroup"], "Route 53"),
         (["AWS::CloudWatch::Alarm"], "told by e-mail"),
+        (["AWS::CloudFormation::StackSet"], "StackSets"),
+        (["AWS::CloudFormation::StackSet"], "This region's stacks"),
     ],
 )
 def test_what_the_templates_lose_the_picture_loses(kinds, gone):
@@ -169,7 +172,7 @@ def test_every_stack_is_in_the_order_once_for_each_of_its_regions(option):
     settings, stacks = OPTIONS[option], list(rendered(option))
     shown = words(steps.draw(settings, stacks))
 
-    assert [shown.count(stack) for stack in stacks] == [1 if stack == "site" else 2 for stack in stacks]
+    assert [shown.count(stack) for stack in stacks] == [len(regions_of(stack, settings)) for stack in stacks]
 
 
 @pytest.mark.parametrize("option", OPTIONS)

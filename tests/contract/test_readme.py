@@ -8,6 +8,8 @@ from rendering import rendered
 
 import build
 from blueprints import settings_file
+from deployment import plan, show
+from deployment.target import Target
 from sandbox import cli
 
 ROOT = Path(__file__).parents[2]
@@ -37,13 +39,41 @@ def test_every_option_of_the_local_run_is_explained():
     assert known == told
 
 
+class Nowhere:
+    """An account that nobody may ask anything: where nothing is, nothing has to be asked."""
+
+    account = "000000000000"
+
+
+def block(language):
+    """The first block of that language, as deep as it is in the list."""
+    return re.search(rf"```{language}\n(.*?)```", README.split("## Using it on AWS")[1], re.DOTALL)[1].replace(
+        "\n   ", "\n"
+    )
+
+
+def example(directory):
+    path = directory / "acme.toml"
+    path.write_text(block("toml"))
+    return settings_file.load(path)
+
+
 def test_the_settings_file_of_the_example_is_valid(tmp_path):
-    path = tmp_path / "acme.toml"
-    path.write_text(re.search(r"```toml\n(.*?)```", README, re.DOTALL)[1].replace("\n   ", "\n"))
-    settings = settings_file.load(path)
+    settings = example(tmp_path)
 
     assert settings.prefix == "acme-production"
     assert build.templates(settings).keys() == build.STACKS.keys()
+
+
+def test_the_plan_of_the_example_is_what_a_person_sees(tmp_path):
+    settings = example(tmp_path)
+    for name, template in build.templates(settings).items():
+        (tmp_path / f"{name}.json").write_text(template.to_json())
+    target = Target(Nowhere(), settings, tmp_path, tuple(build.STACKS))
+
+    shown = f"{settings.prefix} in account {Nowhere.account}\n\n{show.plan(plan.make(target, {}), target).strip()}"
+    squeezed = [line.strip() for line in shown.splitlines()]
+    assert [line.strip() for line in block("text").strip().splitlines()] == squeezed
 
 
 def test_the_reserved_concurrency_is_as_high_as_it_says():

@@ -75,11 +75,11 @@ def test_every_bucket_is_private_versioned_and_owned(it):
 
 
 @each("AWS::S3::Bucket")
-def test_every_bucket_is_under_our_key_but_the_one_for_access_logs(it):
+def test_every_bucket_is_under_our_key_and_logged_but_the_one_for_access_logs_and_the_first(it):
     (rule,) = it.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     default = rule["ServerSideEncryptionByDefault"]
 
-    if it.title == "AccessLogs":
+    if it.title in {"AccessLogs", "Artifacts"}:
         assert default == {"SSEAlgorithm": "AES256"}
     else:
         assert default["SSEAlgorithm"] == "aws:kms"
@@ -115,7 +115,7 @@ def test_the_vault_locks_every_version_as_long_as_the_settings_say(it):
 
     assert it.properties["ObjectLockEnabled"] is True
     assert lock["ObjectLockEnabled"] == "Enabled"
-    assert lock["Rule"]["DefaultRetention"] == {"Mode": backup.lock_mode, "Days": backup.retention.days}
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": backup.lock_mode, "Days": backup.lock_retention.days}
     assert not any("ExpirationInDays" in rule for rule in it.properties["LifecycleConfiguration"]["Rules"])
 
 

@@ -10,12 +10,12 @@ import os
 from typing import Any, NamedTuple
 
 import pytest
-from calling import Caller
 
 from blueprints.settings import Settings
+from deployment.progress import Progress
 from sandbox import run
 from sandbox.api import Api
-from sandbox.progress import Progress
+from tests.calling import Caller
 from tests.pairwise import CASES, name_of, settings_of
 
 FEW = (1, 3)  # without and with a database, the console by CloudFront and by the API, each region of both global

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from calling import Caller
 from world import World
 
 from blueprints.request import Request
+from deployment.progress import Progress
 from sandbox import databases, run, seed
-from sandbox.progress import Progress
 from sandbox.report import PointReport
 from sandbox.run import Story
+from tests.calling import Caller
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from calling import Answer, Caller
 from world import World, eventually
 
 from sandbox.report import PointReport
+from tests.calling import Answer, Caller
 
 ID = r"[0-9A-Z]{26}"
 

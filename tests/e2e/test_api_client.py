@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calling import Caller
 from world import World, eventually
 
 from sandbox.report import PointReport
+from tests.calling import Caller
 
 PACKAGE = "generated_client"
 

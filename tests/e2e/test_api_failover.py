@@ -10,8 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calling import Caller
 from world import World, eventually
+
+from tests.calling import Caller
 
 WRITERS = 4
 BEFORE, DEAD, PATIENCE = (

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from calling import Caller
 from world import World
+
+from tests.calling import Caller
 
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "5"))  # of each operation and phase
 FEWEST = 100  # requests

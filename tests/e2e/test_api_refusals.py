@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import forging
 import pytest
-from calling import Answer, Caller
 from world import World
 
 from sandbox.api import Api
+from tests.calling import Answer, Caller
 
 HOUR = 3600
 SQL = (

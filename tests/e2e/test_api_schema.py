@@ -6,7 +6,7 @@ import json
 
 from world import World, eventually
 
-from sandbox.deploy import cause
+from deployment.stacks import cause
 
 NAME = "broken-schema"
 

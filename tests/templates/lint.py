@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from blueprints.settings import PROFILES
+
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = ROOT / "outputs"
 MEMORY = ROOT / ".cache" / "lint.json"
@@ -32,7 +34,9 @@ Finding = tuple[Path, str]
 
 def main(outputs: Path = OUTPUTS, memory: Path = MEMORY) -> int:
     """Exit code: 0 clean, 1 findings, which were printed."""
-    files = [path for path in sorted(outputs.glob("*/*.json")) if path.name != INTERFACE]
+    stages = {settings.stage for settings in PROFILES.values()}  # another one is of somebody's settings file
+    found = [path for path in sorted(outputs.glob("*/*.json")) if path.parent.name in stages]
+    files = [path for path in found if path.name != INTERFACE]
     rules = " ".join([sys.version, *map(version, TOOLS)]).encode() + Path(__file__).read_bytes()
     digests = {path: hashlib.sha256(rules + path.name.encode() + path.read_bytes()).hexdigest() for path in files}
     clean = _remembered(memory)
@@ -60,7 +64,6 @@ def lint(files: Iterable[Path]) -> Iterator[Finding]:
 
 def _cfn_lint(templates: list[Path]) -> Iterator[Finding]:
     from blueprints.regions import regions_of  # noqa: PLC0415 (only if need be)
-    from blueprints.settings import PROFILES  # noqa: PLC0415
 
     deployments = {settings.stage: settings for settings in PROFILES.values()}
     groups: dict[tuple[str, ...], list[Path]] = {}

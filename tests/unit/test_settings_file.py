@@ -11,6 +11,7 @@ from blueprints.settings import PRODUCTION, SANDBOX, Alerts, Api, Database, Doma
 from blueprints.validation import SettingsError
 
 WHOLE = """
+version = 2
 profile = "PRODUCTION"
 stage = "acme"
 primary_region = "eu-north-1"
@@ -26,7 +27,7 @@ multi_az = false
 [backup]
 interval = "4h"
 copy_timeout = "1h30m"
-retention = "90d"
+lock_retention = "90d"
 recovery_point_objective = "10h"
 lock_mode = "COMPLIANCE"
 """
@@ -63,7 +64,7 @@ def test_what_the_file_says_replaces_what_the_profile_says_and_nothing_else(tmp_
             PRODUCTION.backup,
             interval=timedelta(hours=4),
             copy_timeout=timedelta(minutes=90),
-            retention=timedelta(days=90),
+            lock_retention=timedelta(days=90),
             recovery_point_objective=timedelta(hours=10),
             lock_mode="COMPLIANCE",
         ),
@@ -118,6 +119,11 @@ def test_a_database_table_on_a_profile_without_one_starts_from_the_defaults(tmp_
             'profile = "SANDBOX"\n[backup]\nintervall = "6h"',
             'backup.intervall = "6h": there is no such setting; did you mean backup.interval?',
         ),
+        (
+            'version = 2\nprofile = "SANDBOX"\n[backup]\nretention = "90d"',
+            'backup.retention = "90d": there is no such setting; did you mean backup.lock_retention?',
+        ),
+        ('versoin = 2\nprofile = "SANDBOX"', "versoin = 2: there is no such setting; did you mean version?"),
         ('profil = "SANDBOX"', 'profile = "": name the profile to start from: PRODUCTION, STAGING, SANDBOX'),
         ('profile = "SANDBOX"\n[network]\nx = 1', "network.x = 1: there is no such setting; use one of cidr, zones"),
         (

@@ -17,6 +17,7 @@ from blueprints.settings import (
     Network,
     Settings,
     Site,
+    StackSets,
 )
 from blueprints.validation import SettingsError
 
@@ -33,6 +34,15 @@ REFUSED = [
     (Network, {"cidr": "10.0.0.0/8"}, 'network.cidr = "10.0.0.0/8"', "private IPv4 network between /16 and /24"),
     (Network, {"cidr": "10.20.0.1/20"}, 'network.cidr = "10.20.0.1/20"', "for example 10.20.0.0/20"),
     (Network, {"cidr": "home"}, 'network.cidr = "home"', "for example 10.20.0.0/20"),
+    *(
+        (
+            StackSets,
+            {"organizational_unit": unit},
+            f'stack_sets.organizational_unit = "{unit}"',
+            "such as ou-ab12-cdefgh34",
+        )
+        for unit in ("", "r-ab12", "ou-ab1-cdefgh34", "ou-ab12-cdefgh3", "OU-ab12-cdefgh34")
+    ),
     (Database, {"instance_class": "large"}, 'database.instance_class = "large"', "such as db.m7g.large"),
     (Database, {"engine_version": "5.7"}, 'database.engine_version = "5.7"', "such as 8.4"),
     (Database, {"storage": 10}, "database.storage = 10", "20 to 65536 GiB"),
@@ -59,7 +69,7 @@ REFUSED = [
     (Backup, {"sweep_interval": timedelta(0)}, 'backup.sweep_interval = "0:00:00"', "one minute to seven days"),
     (Backup, {"concurrent_exports": 0}, "backup.concurrent_exports = 0", "use 1 to 100"),
     (Backup, {"concurrent_copies": 101}, "backup.concurrent_copies = 101", "use 1 to 100"),
-    (Backup, {"retention": 36 * HOUR}, 'backup.retention = "1 day, 12:00:00"', "whole days, at least one"),
+    (Backup, {"lock_retention": 36 * HOUR}, 'backup.lock_retention = "1 day, 12:00:00"', "whole days, at least one"),
     (Backup, {"lock_mode": "NONE"}, 'backup.lock_mode = "NONE"', "GOVERNANCE or COMPLIANCE"),
     (Backup, {"staging_retention": HOUR}, 'backup.staging_retention = "1:00:00"', "whole days, at least one"),
     (Settings, {"stage": "Production"}, 'stage = "Production"', "12 lower-case letters"),

@@ -85,11 +85,6 @@ class MemoryLedger(Ledger):
         rest = [(name, at) for at, name in found if before is None or (at, name) < (before[1], before[0])]
         return self.fuse.call(lambda: rest[:limit])
 
-    def last_with(self, database, status):
-        rows = [row for row in self.items.values() if "scheduled_at" in row and row["database"] == database]
-        newest = sorted((row for row in rows if row["status"] == status), key=lambda row: row["scheduled_at"])
-        return self.fuse.call(lambda: copy.deepcopy(newest[-1]) if newest else None)
-
     def oldest_unfinished(self, region):
         rows = sorted((row["begun_at"], key) for key, row in self.items.items() if row.get("open") == region)
         found = [{"pk": pk, "sk": sk, "begun_at": at} for at, (pk, sk) in rows[:1]]

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from gated_database import PASSWORD, REGION
 from moto import mock_aws
 
-from handlers import deploy_schema, migrate_database, runtime
+from handlers import custom_resource, deploy_schema, migrate_database, runtime
 from handlers.core.errors import PermissionMissing, TemporarilyUnavailable
 from handlers.core.migrations import MigrationsBroken
 
@@ -85,7 +85,7 @@ def mailbox():
 def lambdas(monkeypatch):
     made = Lambda()
     monkeypatch.setattr(deploy_schema, "_lambda_client", lambda _longest: made)
-    monkeypatch.setattr(deploy_schema.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(custom_resource.time, "sleep", lambda _seconds: None)
     return made
 
 
@@ -95,7 +95,7 @@ def ask(tables, mailbox, lambdas, monkeypatch):  # noqa: ARG001
     for name, value in tables.migration_variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MIGRATE_FUNCTION", "holdfast-test-migrate-database")
-    monkeypatch.setattr(deploy_schema, "_is_secure", lambda address: address == mailbox.url)
+    monkeypatch.setattr(custom_resource, "_is_secure", lambda address: address == mailbox.url)
     runtime.client.cache_clear()
     with mock_aws():
         secrets = boto3.client("secretsmanager", region_name=REGION)
@@ -155,9 +155,9 @@ def test_a_password_rotated_meanwhile_is_read_again(ask, lambdas):
 
 
 def test_a_database_that_never_answers_is_given_up(ask, lambdas):
-    lambdas.errors = [TemporarilyUnavailable("not yet")] * deploy_schema.ATTEMPTS
+    lambdas.errors = [TemporarilyUnavailable("not yet")] * custom_resource.ATTEMPTS
     answer = ask()
-    assert (answer["Status"], len(lambdas.payloads)) == ("FAILED", deploy_schema.ATTEMPTS)
+    assert (answer["Status"], len(lambdas.payloads)) == ("FAILED", custom_resource.ATTEMPTS)
     assert "TemporarilyUnavailable: not yet" in answer["Reason"]
 
 
@@ -188,6 +188,7 @@ def test_whatever_goes_wrong_is_answered(ask, changes, reason):
 
 
 def test_an_error_that_is_not_ours_tells_its_kind_only(ask, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "deploy-schema")
     monkeypatch.setattr(deploy_schema, "_master", lambda _secret: {}[PASSWORD])
     assert ask()["Reason"] == "KeyError; the log of deploy-schema knows where"
     monkeypatch.delenv("MIGRATE_FUNCTION")
@@ -196,7 +197,7 @@ def test_an_error_that_is_not_ours_tells_its_kind_only(ask, monkeypatch):
 
 def test_a_long_reason_is_cut_to_what_cloudformation_takes(ask, lambdas):
     lambdas.errors = [ValueError("x" * 10_000)]
-    assert len(ask()["Reason"]) == deploy_schema.REASON
+    assert len(ask()["Reason"]) == custom_resource.REASON
 
 
 def test_an_answer_is_sent_again_until_it_arrives(ask, mailbox):
@@ -210,9 +211,9 @@ def test_an_answer_is_sent_again_until_it_arrives(ask, mailbox):
 def test_an_address_without_tls_is_not_cloudformations(mailbox, monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(runtime.ConfigurationError, match="not https"):
-        deploy_schema._send(mailbox.url, b"{}")
+        custom_resource._send(mailbox.url, b"{}")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1")
-    deploy_schema._send(mailbox.url, b"{}")
+    custom_resource._send(mailbox.url, b"{}")
     assert mailbox.answers == [{}]
 
 

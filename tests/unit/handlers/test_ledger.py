@@ -153,13 +153,6 @@ def test_only_points_are_in_the_list_of_points(ledger):
     assert ledger.newest(10, database="orders") == [ORDERS[0]]
 
 
-def test_the_newest_point_of_a_status_is_found(ledger):
-    add_points(ledger, *ORDERS)
-    assert ledger.last_with("orders", "verified")["id"] == ORDERS[5][0]
-    assert ledger.last_with("orders", "failed")["id"] == ORDERS[0][0]
-    assert ledger.last_with("orders", "partial") is None
-
-
 def test_what_is_unfinished_for_longest_is_found(ledger):
     assert ledger.oldest_unfinished(PRIMARY) is None
     for hour in (3, 1, 2):

@@ -122,15 +122,6 @@ def test_the_recovery_region_writes_nothing_and_asks_nobody_for_databases():
     assert world.items == {}
 
 
-def test_points_from_before_there_was_a_registry_count():
-    world = World()
-    world.backup()
-    world.rest()
-    del world.items["DATABASES", "PROTECTION#orders"]
-    measure(world)
-    assert registry(world)["orders"].summary["verified"]["id"] == "orders-20261006t1200z"
-
-
 # ---- metrics ---------------------------------------------------------------------------------------------------------
 
 
