@@ -22,10 +22,12 @@ OVERWRITTEN_KEPT = 30 * DAY
 
 def blueprint(settings: Settings) -> Template:
     """Template of the bootstrap stack."""
-    t = two_region_template(settings, "artifact bucket, and the roles of StackSets")
-    _artifacts(t, settings)
-    if settings.stack_sets.organizational_unit is None:
+    if settings.stack_sets.organizational_unit:
+        t = Template(Description=f"{settings.prefix}: artifact bucket")
+    else:
+        t = two_region_template(settings, "artifact bucket, and the roles of StackSets")
         stacksets_roles(t, settings)
+    _artifacts(t, settings)
     return t
 
 

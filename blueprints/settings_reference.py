@@ -20,9 +20,9 @@ from blueprints.validation import SettingsError
 INTRODUCTION = """\
 # Settings
 
-Made by `python -m blueprints.settings_reference > docs/settings.md` from `blueprints/settings.py`, `backup_settings.py`,
-`web_settings.py` and `stack_set_settings.py` there; a test compares. A deployment is a profile (`PRODUCTION`, `STAGING`
-or `SANDBOX`), or a TOML file that names the profile it starts from and says what is different:
+Made by `python -m blueprints.settings_reference > docs/settings.md` from `blueprints/settings.py` and
+`backup_settings.py`, `web_settings.py` and `stack_set_settings.py` there; a test compares. A deployment is a profile
+(`PRODUCTION`, `STAGING` or `SANDBOX`), or a TOML file that names the profile it starts from and says what is different:
 
 ```toml
 version = 2

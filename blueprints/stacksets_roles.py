@@ -4,10 +4,6 @@ CloudFormation assumes the administration role, and as that one the execution ro
 AWS's own example gives the execution role AdministratorAccess. Ours may call what the types in our templates call, as
 AWS's schemas of those types say (``execution_actions.json``, which tests/handler_permissions.py makes, and says what is
 left out, and why), on what bears the deployment's name wherever AWS lets us choose one.
-
-Of identities it manages only roles and policies below the deployment's path, and hands on only those. Still: what it
-may write into a role there is what a template says. Whoever must not be able to become more than a given policy allows
-needs ``permissions_boundary``; then it makes no role without it, and takes it off none.
 """
 
 from __future__ import annotations
@@ -18,7 +14,6 @@ from pathlib import Path
 
 import awacs.awslambda
 import awacs.cloudformation as stacks
-import awacs.iam as identity
 import awacs.s3
 import awacs.sts
 from awacs.aws import (
@@ -35,18 +30,23 @@ from awacs.aws import (
 from troposphere import AccountId, Sub, Template, iam
 
 from blueprints import arns
-from blueprints.iam import VERSION, allow, bounded, deny, policy, service_principal, unscoped
+from blueprints.iam import VERSION, allow, bounded, policy, service_principal, unscoped
 from blueprints.regions import GLOBAL, PRIMARY
 from blueprints.settings import Settings
+from blueprints.stacksets_identities import identities
 
 ACTIONS = Path(__file__).with_name("execution_actions.json")
 # One policy each; together they are too long for IAM.
 POLICIES = {
-    "Data": ("dynamodb", "kms", "rds", "s3", "secretsmanager"),
+    "Data": ("application-autoscaling", "dynamodb", "kms", "rds", "s3", "secretsmanager"),
     "Work": ("codedeploy", "events", "lambda", "scheduler", "sqs", "states"),
-    "Watch": ("budgets", "cloudwatch", "logs", "sns"),
-    "Reach": ("acm", "apigateway", "cloudfront", "cognito-idp", "ec2", "route53", "wafv2"),
+    "Watch": ("billing", "budgets", "cloudwatch", "logs", "sns"),
+    "Reach": ("acm", "apigateway", "autoscaling", "cloudfront", "cognito-idp", "ec2", "route53", "wafv2"),
 }
+# Keys could be told by their aliases or tags, but KMS may need five minutes to learn them, and the next stack needs the
+# key at once. So all of KMS is among what names no resource.
+# https://docs.aws.amazon.com/kms/latest/developerguide/abac.html
+#
 # Of services whose resources bear our names: actions that have no resource, or one that is not ours. What describes and
 # lists is among them, since much of that has none; but not who lists a bucket, which tells of the objects in it.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -65,22 +65,6 @@ UNNAMED = {
     "rds": ("CreateDBProxy",),
 }
 UNNAMED_REASON = "AWS makes up their ids, or knows no resource to name; only in the deployment's regions"
-# Who is handed a role of ours by a template.
-PASSED_TO = (
-    "apigateway",
-    "codedeploy",
-    "events",
-    "lambda",
-    "monitoring.rds",
-    "rds",
-    "s3",
-    "scheduler",
-    "states",
-    "vpc-flow-logs",
-)
-# Roles that services make for themselves when an account uses them for the first time.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
-LINKED = ("delivery.logs", "ops.apigateway", "rds", "replication.dynamodb", "wafv2")
 # Regions that every account has; the others are switched on by whoever wants them.
 # https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
 ALWAYS_ON = (
@@ -88,36 +72,6 @@ ALWAYS_ON = (
     *("ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1"),
     *("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
 )
-POLICY_ACTIONS = (
-    identity.CreatePolicy,
-    identity.CreatePolicyVersion,
-    identity.DeletePolicy,
-    identity.DeletePolicyVersion,
-    identity.GetPolicy,
-    identity.GetPolicyVersion,
-    identity.ListEntitiesForPolicy,
-    identity.ListPolicyVersions,
-)
-ROLE_READING = (
-    identity.GetRole,
-    identity.GetRolePolicy,
-    identity.ListAttachedRolePolicies,
-    identity.ListRolePolicies,
-    identity.ListRoleTags,
-)
-# Those that know the condition iam:PermissionsBoundary; attaching does, too.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
-BOUND = (identity.CreateRole, identity.DeleteRolePolicy, identity.PutRolePermissionsBoundary, identity.PutRolePolicy)
-ROLE_CHANGES = (
-    *BOUND,
-    identity.DeleteRole,
-    identity.TagRole,
-    identity.UntagRole,
-    identity.UpdateAssumeRolePolicy,
-    identity.UpdateRole,
-    identity.UpdateRoleDescription,
-)
-ROLE_POLICIES = (identity.AttachRolePolicy, identity.DetachRolePolicy)
 ANYWHERE = "*"  # roles belong to no region, and what they make lies in two or three
 
 
@@ -169,7 +123,7 @@ def _trust(principal: Principal, *conditions: ConditionElement) -> PolicyDocumen
 def _policies(t: Template, settings: Settings) -> list[iam.ManagedPolicy]:
     """Policies of the execution role. They lie outside the deployment's path, where that role could rewrite them."""
     of_services = [(title, _services(settings, POLICIES[title])) for title in POLICIES]
-    said = [*of_services, ("Stacks", _stacks(settings)), ("Identities", _identities(settings))]
+    said = [*of_services, ("Stacks", _stacks(settings)), ("Identities", identities(settings))]
     return [policy(t, f"Execution{title}Policy", *statements, Condition=PRIMARY) for title, statements in said]
 
 
@@ -210,7 +164,7 @@ def _ours(settings: Settings) -> dict[str, list[Sub]]:
         # API Gateway names the group of its execution log; deliveries have ids.
         "logs": anywhere(
             "logs",
-            f"log-group:*{p}*",
+            *(f"log-group:*{p}{rest}" for rest in ("", ":*", "-*", "/*")),
             "log-group:API-Gateway-Execution-Logs_*",
             "delivery:*",
             "delivery-source:*",
@@ -230,7 +184,12 @@ def _ours(settings: Settings) -> dict[str, list[Sub]]:
 def _stacks(settings: Settings) -> list[Statement]:
     # StackSets names the stacks of a set StackSet-<set>-<id>. AWS asks for all of CloudFormation and says no less.
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html
-    own = arns.arn("cloudformation", f"stack/StackSet-{settings.prefix}-*", region=ANYWHERE)
+    own = [arns.arn("cloudformation", f"stack/StackSet-{settings.prefix}-*", region=ANYWHERE)]
+    # What was deployed directly is called <set>-<region>, and may become a stack of the set later.
+    own += [
+        arns.arn("cloudformation", f"stack/{settings.prefix}-*-{region}/*", region=region)
+        for region in dict.fromkeys([*settings.regions, GLOBAL])
+    ]
     reading = [
         stacks.DescribeStackDriftDetectionStatus,
         stacks.GetTemplateSummary,
@@ -240,7 +199,7 @@ def _stacks(settings: Settings) -> list[Statement]:
         stacks.ValidateTemplate,
     ]
     return [
-        Statement(Sid="ManageOwnStacks", Effect=Allow, Action=[Action("cloudformation", "*")], Resource=[own]),
+        Statement(Sid="ManageOwnStacks", Effect=Allow, Action=[Action("cloudformation", "*")], Resource=own),
         unscoped("ReadStacks", reading, "these name no stack, or one by the id of something else"),
         allow(
             "ReadTemplatesAndPackages",
@@ -253,50 +212,4 @@ def _stacks(settings: Settings) -> list[Statement]:
             [awacs.awslambda.InvokeFunction],
             [arns.arn("lambda", f"function:{settings.prefix}-*", region=ANYWHERE)],
         ),
-    ]
-
-
-def _identities(settings: Settings) -> list[Statement]:
-    roles, policies = arns.own_roles(settings), arns.own_policies(settings)
-    return [
-        allow("ManagePolicies", POLICY_ACTIONS, [policies]),
-        allow("ReadRoles", ROLE_READING, [roles]),
-        *_role_statements(settings),
-        allow(
-            "PassRoles",
-            [identity.PassRole],
-            [roles],
-            StringEquals("iam:PassedToService", [f"{service}.amazonaws.com" for service in PASSED_TO]),
-        ),
-        allow(
-            "LetServicesMakeTheirRoles",
-            [identity.CreateServiceLinkedRole],
-            [Sub(f"arn:${{AWS::Partition}}:iam::{arns.ACCOUNT}:role/aws-service-role/*")],
-            StringEquals("iam:AWSServiceName", [f"{service}.amazonaws.com" for service in LINKED]),
-        ),
-        # Nothing above allows it; so that nothing ever does, whatever is attached besides.
-        deny(
-            "DenyTouchingStackSetsRoles",
-            [*ROLE_CHANGES, *ROLE_POLICIES, identity.DeleteRolePermissionsBoundary, identity.PassRole],
-            [arns.administration_role(settings), arns.execution_role(settings)],
-        ),
-    ]
-
-
-def _role_statements(settings: Settings) -> list[Statement]:
-    """What makes and changes roles; within the boundary, if there is one."""
-    roles, policies = arns.own_roles(settings), arns.own_policies(settings)
-    ours = ArnLike("iam:PolicyARN", policies)
-    if not settings.permissions_boundary:
-        return [
-            allow("ManageRoles", [*ROLE_CHANGES, identity.DeleteRolePermissionsBoundary], [roles]),
-            allow("AttachOwnPolicies", ROLE_POLICIES, [roles], ours),
-        ]
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html (delegating responsibility)
-    within = StringEquals("iam:PermissionsBoundary", settings.permissions_boundary)
-    free = [action for action in ROLE_CHANGES if action not in BOUND]
-    return [
-        allow("ManageRoles", free, [roles]),
-        allow("ManageRolesWithinBoundary", BOUND, [roles], within),
-        allow("AttachOwnPolicies", ROLE_POLICIES, [roles], ours, within),
     ]

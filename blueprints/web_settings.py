@@ -151,7 +151,7 @@ class Alerts:
     """
 
     email: str | None = None
-    monthly_budget: int = 500
+    monthly_budget: int = 1000
     latency: timedelta = timedelta(seconds=1)
 
     def __post_init__(self) -> None:

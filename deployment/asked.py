@@ -52,12 +52,25 @@ class Asked:
 
     def resources(self, region: str, kind: str) -> Iterator[tuple[Stack, dict[str, Any]]]:
         """Properties of every resource of type *kind* that the templates have in *region*, and its stack."""
-        for name in (BOOTSTRAP, *self.target.sets):
-            if region in self.target.regions_of(name):
-                template = json.loads(self.target.text(name))
+        for stack, template in self._templates():
+            if stack.region == region:
                 for each in changes.resources(template, region).values():
                     if each["Type"] == kind:
-                        yield Stack(name, region), each.get("Properties", {})
+                        yield stack, each.get("Properties", {})
+
+    def types(self) -> Iterator[tuple[Stack, str]]:
+        """Every type of AWS's that a template names, whether its condition holds or not, and the stack."""
+        for stack, template in self._templates():
+            kinds = {each["Type"] for each in template["Resources"].values()}
+            yield from ((stack, kind) for kind in sorted(kinds) if kind.startswith("AWS::"))
+
+    def _templates(self) -> Iterator[tuple[Stack, dict[str, Any]]]:
+        """The template of each stack in each region that is asked about."""
+        for name in (BOOTSTRAP, *self.target.sets):
+            template = json.loads(self.target.text(name))
+            for region in self.target.regions_of(name):
+                if region in self.regions:
+                    yield Stack(name, region), template
 
 
 Check = Callable[[Asked], Iterator[Note | Fault]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -9,11 +10,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from blueprints.regions import GLOBAL
 from deployment.errors import NoAccess
 
 # Standard mode retries throttling and time-outs with growing, random pauses; what it calls again is safe to repeat.
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
-CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
+# A region that does not answer at all is given up after half a minute, so that the other one can be used.
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, max_pool_connections=32)
 
 
 class Aws(Protocol):
@@ -32,17 +35,21 @@ class Session:
 
     Args:
         profile: Name of a profile in ``~/.aws/config``; without one, boto3 looks where it always does.
+        region: Where to ask who we are; one that answers.
 
     Raises:
         NoAccess: there is no such profile.
     """
 
-    def __init__(self, profile: str | None = None) -> None:
+    def __init__(self, profile: str | None = None, region: str = GLOBAL) -> None:
         try:
             self._session = boto3.session.Session(profile_name=profile)
         except BotoCoreError as error:
             raise NoAccess(f"--profile {profile}: {error}; `aws configure list-profiles` names yours") from error
+        self._region = region
         self._clients: dict[tuple[str, str], Any] = {}
+        # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html (sessions are not thread-safe)
+        self._lock = threading.Lock()
 
     @property
     def account(self) -> str:
@@ -54,17 +61,18 @@ class Session:
         """ARN of whoever these credentials belong to."""
         return self._identity["Arn"]
 
-    def client(self, service: str, region: str = "us-east-1") -> Any:
+    def client(self, service: str, region: str = GLOBAL) -> Any:
         """A client of *service* in *region*."""
-        if (service, region) not in self._clients:
-            made = self._session.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
-            self._clients[service, region] = made
-        return self._clients[service, region]
+        with self._lock:
+            if (service, region) not in self._clients:
+                made = self._session.client(service, region_name=region, config=CONFIG)
+                self._clients[service, region] = made
+            return self._clients[service, region]
 
     @cached_property
     def _identity(self) -> dict[str, str]:
         try:
-            found = self.client("sts").get_caller_identity()
+            found = self.client("sts", self._region).get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise NoAccess(f"AWS does not know us: {error}; log in, or name a profile with --profile") from error
         return {"Account": found["Account"], "Arn": found["Arn"]}

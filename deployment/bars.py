@@ -45,6 +45,8 @@ class Bar:
         if not self._begun:
             self._begun = time.monotonic()
             self.progress.begin(self.key, self.key, self._doing)
+            if self._total:
+                self.progress.advance(self.key, 0, self._total)
 
     def look(self, client: Any, name: str) -> None:
         """Move the bar to where the stack *name* is; a stack that is gone moves nothing."""
@@ -64,8 +66,13 @@ class Bar:
         """Say what became of it: by default, that CloudFormation has done so many resources; again is once."""
         if self.seconds is None:
             self.begin()
-            self.progress.end(self.key, result or (f"{self._total} resources" if self._total else ""))
+            self.progress.end(self.key, result or (resources(self._total) if self._total else ""))
             self.seconds = time.monotonic() - self._begun
+
+
+def resources(number: int) -> str:
+    """So many resources, in words."""
+    return "1 resource" if number == 1 else f"{number} resources"
 
 
 def _resources(client: Any, name: str) -> dict[str, tuple[str, Any]]:

@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("who you are", prerequisites.identity),
     ("that no other regions are deployed to", prerequisites.same_regions),
     ("what an earlier deployment left behind", prerequisites.left_behind),
+    ("that each region has the templates' resource types", quotas.resource_types),
     ("Lambda's concurrency", quotas.concurrency),
     ("the quota of RDS snapshots", quotas.snapshots),
     ("the quota of VPCs", quotas.networks),

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from blueprints.artifacts import PackagingError
 from blueprints.validation import SettingsError
-from deployment.errors import DeploymentError, Refused
+from deployment.errors import DeploymentError, NotReady, Refused
 
 if TYPE_CHECKING:
     from blueprints.emit import Stacks
@@ -163,14 +163,16 @@ def _target(arguments: Namespace, outputs: Path, stacks: Stacks) -> Target:
     """
     from blueprints import emit  # noqa: PLC0415
     from blueprints.rebuild import Memory  # noqa: PLC0415
+    from blueprints.regions import GLOBAL  # noqa: PLC0415
     from blueprints.request import Request  # noqa: PLC0415
     from deployment.aws import Session  # noqa: PLC0415
     from deployment.target import Target  # noqa: PLC0415
 
     request = Request(arguments.stage, arguments.settings)
     (settings,) = request.deployments()
+    aws = Session(arguments.profile, getattr(arguments, "directly", None) or GLOBAL)
     emit.emit(outputs, stacks, request, Memory(outputs.parent / ".cache" / "build.json", outputs), illustrated=True)
-    return Target(Session(arguments.profile), settings, outputs / settings.stage, tuple(stacks))
+    return Target(aws, settings, outputs / settings.stage, tuple(stacks))
 
 
 def _stop(number: int, _frame: FrameType | None) -> Never:
@@ -181,6 +183,8 @@ def _stop(number: int, _frame: FrameType | None) -> Never:
 
 
 def _interrupted(argv: Sequence[str], number: int) -> int:
+    if sys.stderr.isatty():
+        _tell("")  # the terminal has written ^C into the line
     _tell("interrupted: what AWS was already told to do goes on there, and nothing new begins")
     if argv[0] != "status":
         _tell(f"Continue with: {_again(argv)}")
@@ -193,15 +197,13 @@ def _refusal(error: ClientError) -> str:
 
 
 def _fail(argv: Sequence[str], error: Exception | str, code: int) -> int:
-    """Say what went wrong, a line for each thing, and how to go on if anything was begun; the answer is *code*."""
-    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    """Say what went wrong, and how to go on if anything was begun; the answer is *code*."""
+    whole = str(error)
+    lines = [" ".join(line.split()) for line in (whole.splitlines() if isinstance(error, NotReady) else [whole])]
+    if len(lines) > 1:
+        lines = [f"{len(lines)} things are in the way", *(f"  - {line}" for line in lines)]
     lines = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in lines]
-    head = f"build.py {argv[0]}:"
-    _tell(
-        f"{head} {lines[0]}"
-        if len(lines) == 1
-        else "\n  - ".join([f"{head} {len(lines)} things are in the way", *lines])
-    )
+    _tell(f"build.py {argv[0]}: " + "\n".join(lines))
     if code == FAILED and argv[0] != "status":
         _tell(f"Continue with: {_again(argv)}")
     return code

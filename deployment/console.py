@@ -62,7 +62,7 @@ def deliver(target: Target, found: Mapping[Stack, Found], region: str | None = N
 
 def page(target: Target, found: Mapping[Stack, Found], region: str | None = None) -> str:
     """Where people open the console: at CloudFront, or below the API of *region* (default: the primary's)."""
-    site = found.get(Stack("site", GLOBAL))
+    site = found.get(Stack("site", GLOBAL)) if target.settings.site.cloudfront else None
     if site and "ConsoleUrl" in site.outputs:
         return f"{site.outputs['ConsoleUrl']}/{PAGE}"
     return f"{found[Stack('api', region or target.home)].outputs['ApiUrl']}/console/{PAGE}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import textwrap
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from deployment.errors import Refused
 from deployment.progress import clock
 
 if TYPE_CHECKING:
+    from deployment.checks import Note
     from deployment.deploy import Done
     from deployment.plan import Plan
     from deployment.progress import Progress
@@ -44,8 +45,9 @@ def preview(target: Target, progress: Progress, region: str | None = None) -> No
     Raises:
         NotReady: something is in the way.
     """
-    _look_around(target, region)
+    notes = _look_around(target, region)
     _, planned = deployment.look(target, progress, region)
+    _tell(notes)
     _say(show.plan(planned, target, colour=show.colours(sys.stdout)))
 
 
@@ -58,9 +60,10 @@ def deploy(target: Target, progress: Progress, agreed: Agreed, region: str | Non
         StackFailed: a stack is not as it should be.
     """
     begun = time.monotonic()
-    _look_around(target, region)
+    notes = _look_around(target, region)
 
     def consent(planned: Plan) -> bool:
+        _tell(notes)
         return _ask(target, planned, agreed)
 
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
@@ -73,19 +76,18 @@ def deploy(target: Target, progress: Progress, agreed: Agreed, region: str | Non
         else:
             done = deployment.deploy(target, archive, progress, consent, agreed.accepted)
     delivered = console.deliver(target, done.found, region)
-    for entry in plan.superfluous(target, done.found):
-        _note(f"{entry.stack.name} in {entry.stack.region}: {entry.note}")
-    _say(_outcome(done, len(delivered.written), time.monotonic() - begun))
-    _say(_addresses(done, delivered.page))
+    left = plan.superfluous(target, done.found)
+    _tell(f"{entry.stack.name} in {entry.stack.region}: {entry.note}" for entry in left)
+    _say(f"\n  {_outcome(done, len(delivered.written), time.monotonic() - begun)}")
+    _say(f"\n{_addresses(done, delivered.page)}")
 
 
-def _look_around(target: Target, region: str | None) -> None:
-    """Say where it goes, and what is to be known; end here if anything is in the way."""
+def _look_around(target: Target, region: str | None) -> list[Note]:
+    """Say where it goes, and end here if anything is in the way; the answer is what else is to be known."""
     if region and region not in target.regions:
         raise Refused(f"--directly {region}: this deployment lies in {', '.join(target.regions)}; name one of them")
     _say(f"{target.settings.prefix} in account {target.aws.account}")
-    for note in checks.check(target, [region] if region else None):
-        _note(note)
+    return checks.check(target, [region] if region else None)
 
 
 def _ask(target: Target, planned: Plan, agreed: Agreed) -> bool:
@@ -135,9 +137,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _note(text: str) -> None:
-    lines = textwrap.wrap(
-        f"note: {text}", show.WIDTH, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False
-    )
-    sys.stderr.write("\n".join(lines) + "\n")
+def _tell(notes: Iterable[str]) -> None:
+    """Notes, on standard error: what is asked for goes to standard output."""
+    for note in notes:
+        sys.stderr.write("\n".join(show.wrapped(f"note: {note}", "      ")) + "\n")
     sys.stderr.flush()

@@ -18,8 +18,9 @@ from deployment import set_instances, stack_sets, stacks, upload
 from deployment.bars import Bar
 from deployment.errors import NotReady, Refused
 from deployment.plan import Plan
-from deployment.rollout import Done, Records, Rollout
+from deployment.rollout import Done, Rollout
 from deployment.scheduling import Crew, crew
+from deployment.set_rollout import Records, SetRollout
 from deployment.survey import Found, survey
 from deployment.target import BOOTSTRAP, STACKSETS
 
@@ -65,7 +66,7 @@ def deploy(
         found = _unstuck(target, progress, hands, settled(target, progress, hands))
         records = _records(target, hands, found)
         plan = _plan(target, found)
-        rollout = Rollout(target, progress, hands, plan, found, records)
+        rollout = SetRollout(target, progress, hands, plan, found, records=records)
         if not plan.nothing:
             _agree(plan, consent, accepted)
             rollout.bootstrap_and_upload(archive)
@@ -91,7 +92,7 @@ def directly(  # noqa: PLR0913, PLR0917
     with crew(progress) as hands:
         found = _unstuck(target, progress, hands, settled(target, progress, hands, region))
         plan = _plan(target, found, region)
-        rollout = Rollout(target, progress, hands, plan, found, {}, region)
+        rollout = Rollout(target, progress, hands, plan, found, region)
         if not plan.nothing:
             _agree(plan, consent, accepted)
             rollout.bootstrap_and_upload(archive)

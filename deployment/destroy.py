@@ -8,30 +8,28 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blueprints import order
 from blueprints.order import Stack
-from deployment import guards, remains, stack_sets, stacks
+from deployment import guards, protection, remains, stack_sets, stacks
+from deployment.deploy import settled
 from deployment.errors import Refused
 from deployment.guards import DESPITE, Obstacle
 from deployment.remains import SNAPSHOT, Resource
 from deployment.scheduling import crew
 from deployment.set_instances import INOPERABLE
-from deployment.survey import Found, survey
 from deployment.target import BOOTSTRAP, STACKSETS
-from deployment.waiting import pauses
 
 if TYPE_CHECKING:
     from deployment.progress import Progress
     from deployment.set_instances import Instance
+    from deployment.survey import Found
     from deployment.target import Target
 
 __all__ = ["DESPITE", "Farewell", "Left", "destroy", "run"]
 
-AT_ONCE = 8  # stacks
 WIDTH = 80
 
 
@@ -85,8 +83,8 @@ class Left:
             return f"\n  {self.deployment} is removed, and nothing of it is left.\n"
         lines = ["", f"  {self.deployment} is removed. What it was told to keep is still there, and costs:", ""]
         lines += remains.listed(self.resources)
-        taken = "Their names are taken: deploy under another stage, or delete them first if nobody needs them."
-        return "\n".join([*lines, "", f"  {taken}", ""])
+        lines += ["", "  Their names are taken: deploy under another stage, or delete them first.", ""]
+        return "\n".join(lines)
 
 
 def run(target: Target, progress: Progress, *, confirmed: str | None, despite: Collection[str]) -> int:
@@ -126,8 +124,7 @@ def destroy(
         Refused: Something stands against it, or nobody agreed; nothing was changed.
         StackFailed: A stack could not be removed.
     """
-    _settle(target, progress)
-    found, instances = _everything(target)
+    found, instances = _everything(target, progress)
     every = _in_order(target, {*found, *instances})
     if every:
         resources = remains.resources(target, found.values())
@@ -143,25 +140,16 @@ def destroy(
     return Left(target.settings.prefix, tuple(remains.left(target)))
 
 
-def _settle(target: Target, progress: Progress) -> None:
-    """Wait for what an interrupted run, or somebody else, has under way."""
-    for name in target.sets:
-        for operation in stack_sets.under_way(target, name):
-            with progress.step(f"StackSets is at work on {name}", "an operation that was begun before"):
-                stack_sets.wait(target, name, operation, progress)
-    for each in survey(target).values():
-        if each.under_way:
-            with progress.step(f"{each.stack.name} stack in {each.stack.region}", f"it is {each.status}"):
-                stacks.wait(target, each.stack, each.id, progress)
+def _everything(target: Target, progress: Progress) -> tuple[dict[Stack, Found], dict[Stack, Instance]]:
+    """Every stack that is there, and every instance that a set knows of, which need not have a stack.
 
-
-def _everything(target: Target) -> tuple[dict[Stack, Found], dict[Stack, Instance]]:
-    """Every stack that is there, and every instance that a set knows of, which need not have a stack."""
-    found = survey(target)
-    names = sorted({*target.sets, *(stack.name for stack in found)} - {BOOTSTRAP, STACKSETS})
-    with ThreadPoolExecutor(AT_ONCE, "destroy") as pool:
-        known = pool.map(lambda name: stack_sets.instances(target, name), names)
-        return found, {stack: instance for of_set in known for stack, instance in of_set.items()}
+    What an interrupted run, or somebody else, has under way is waited for.
+    """
+    with crew(progress) as hands:
+        found = settled(target, progress, hands)
+        names = sorted({*target.sets, *(stack.name for stack in found)} - {BOOTSTRAP, STACKSETS})
+        known = hands.each(names, lambda name: stack_sets.instances(target, name))
+        return found, {stack: instance for of_set in known.values() for stack, instance in of_set.items()}
 
 
 def _in_order(target: Target, every: Collection[Stack]) -> list[Stack]:
@@ -176,13 +164,7 @@ def _unprotect(target: Target, resources: Iterable[Resource], progress: Progress
     for each in resources:
         if each.type != "AWS::RDS::DBInstance" or each.policy not in (SNAPSHOT, "Delete"):
             continue
-        client = target.aws.client("rds", each.stack.region)
-        for pause in pauses():
-            (instance,) = client.describe_db_instances(DBInstanceIdentifier=each.id)["DBInstances"] or [{}]
-            if not instance.get("DeletionProtection"):
-                break
-            client.modify_db_instance(DBInstanceIdentifier=each.id, DeletionProtection=False, ApplyImmediately=True)
-            progress.pause(pause)
+        protection.lift(target, each.stack.region, each.id, progress)
 
 
 def _remove(

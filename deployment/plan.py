@@ -43,7 +43,7 @@ class Entry:
             work on it), stuck (it takes no update), superfluous (the settings no longer ask for it; it is left alone).
         changes: What becomes of its resources; all of them, if it is made.
         found: The stack, if it is there.
-        note: Why, or what to do about it, where that is not plain.
+        note: Why, or what to do about it, where that is not plain; a command stands on a line of its own.
     """
 
     stack: Stack
@@ -150,7 +150,7 @@ def refuse_loss(plan: Plan, accepted: Collection[str]) -> None:
     if missing:
         what = "; ".join(f"{name} in {' and '.join(losses[name])}" for name in missing)
         flags = " ".join(f"--accept-loss {name}" for name in missing)
-        raise Refused(f"it would lose the data of {what}; if that is what you want, add {flags}")
+        raise Refused(f"nothing was changed: it would lose the data of {what}; if that is what you want, add {flags}")
 
 
 def _entry(target: Target, stack: Stack, found: Found | None, stop: threading.Event) -> Entry:
@@ -220,7 +220,7 @@ def _left(target: Target, found: Found) -> list[Change]:
 def _way_out(found: Found) -> str:
     reason = f" ({found.reason})" if found.reason else ""
     command = f"{STUCK[found.status]} --region {found.stack.region} --stack-name {found.name}"
-    return f"it is {found.status}{reason}; run `{command}`"
+    return f"it is {found.status}{reason}; run\n{command}"
 
 
 def _superfluous(target: Target, found: Found) -> Entry:
@@ -241,6 +241,9 @@ def _superfluous(target: Target, found: Found) -> Entry:
             f"aws cloudformation delete-stack-instances --region {target.home} --no-retain-stacks"
             f" --stack-set-name {target.settings.name(name)} --regions {region} {whose}"
         )
-    return Entry(
-        found.stack, "superfluous", found=found, note=f"the settings no longer ask for it; to remove it: {cure}"
-    )
+    commands = [cure]
+    if found.protected:
+        lift = "aws cloudformation update-termination-protection --no-enable-termination-protection"
+        commands.insert(0, f"{lift} --region {region} --stack-name {found.name}")
+    note = "\n".join(["the settings no longer ask for it; to remove it:", *commands])
+    return Entry(found.stack, "superfluous", found=found, note=note)

@@ -135,15 +135,15 @@ def left_behind(asked: Asked) -> Iterator[Note | Fault]:
     for region in asked.pair():
         buckets = asked.resources(region, "AWS::S3::Bucket")
         names = [_bucket(asked, region, each) for stack, each in buckets if stack not in asked.found]
-        there = [f"the bucket {name}" for name in names if name and _has_bucket(asked.client("s3", region), name)]
+        there = [name for name in names if name and _has_bucket(asked.client("s3", region), name)]
         tables = asked.resources(region, "AWS::DynamoDB::GlobalTable")
         names = [each.get("TableName", "") for stack, each in tables if stack not in asked.found]
-        there += [f"the table {name}" for name in names if name and _has_table(asked.client("dynamodb", region), name)]
+        there += [name for name in names if name and _has_table(asked.client("dynamodb", region), name)]
         if there:
             yield Fault(
-                f"{region}: there is already {', '.join(there)}; an earlier deployment may have left it, or it is "
-                "somebody else's: remove it if nobody needs what it holds, or choose another project or stage than "
-                f"{asked.target.settings.prefix}"
+                f"{region}: these buckets and tables are there already: {', '.join(there)}; an earlier deployment may "
+                "have left them, or they are somebody else's: remove them if nobody needs what they hold, or choose "
+                f"another project or stage than {asked.target.settings.prefix}"
             )
 
 

@@ -1,8 +1,9 @@
-"""Checks of quotas, and of what AWS has to give: functions, snapshots, networks, database classes."""
+"""Checks of quotas, and of what AWS has to give: resource types, functions, snapshots, networks, database classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,9 +15,35 @@ from deployment.asked import Asked, Fault, Note
 # Lambda refuses a reservation that leaves fewer than these for all functions without one.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 UNRESERVED = 100
+AT_ONCE = 8  # types that are asked for
 SOON = 30  # days; a quota that is full by then is worth a note
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html (five, unless somebody asked for more)
 VPCS_PER_REGION, FEWEST_VPCS = "L-F678F1CE", 5
+
+
+def resource_types(asked: Asked) -> Iterator[Note | Fault]:
+    """CloudFormation knows, in each region, every type of the stacks that are new there; the conditions don't matter.
+
+    A template that names a type which the region lacks is refused as a whole: AWS::Budgets::Budget in eu-north-1.
+    """
+    wanted = sorted({(stack.region, kind) for stack, kind in asked.types() if stack not in asked.found})
+    with ThreadPoolExecutor(AT_ONCE, "types") as pool:
+        known = pool.map(lambda one: _knows(asked.client("cloudformation", one[0]), one[1]), wanted)
+        unknown = [one for one, there in zip(wanted, known, strict=True) if not there]
+    for region in dict.fromkeys(region for region, _ in unknown):
+        lacking = ", ".join(kind for where, kind in unknown if where == region)
+        yield Fault(f"{region}: CloudFormation has no {lacking} there, which the templates need; choose another region")
+
+
+def _knows(client: Any, kind: str) -> bool:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeType.html
+    try:
+        client.describe_type(Type="RESOURCE", TypeName=kind)
+    except ClientError as error:
+        if error.response["Error"]["Code"].startswith("TypeNotFound"):
+            return False
+        raise
+    return True
 
 
 def concurrency(asked: Asked) -> Iterator[Note | Fault]:

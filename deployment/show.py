@@ -70,7 +70,8 @@ def summary(made: Plan) -> str:
 
 def _table(made: Plan, target: Target, paint: Paint) -> Iterator[str]:
     """One line for each stack, one column for each region."""
-    regions = list(dict.fromkeys([*target.regions, *(stack.region for stack in made.entries)]))
+    used = [stack.region for stack in made.entries]
+    regions = list(dict.fromkeys([*(region for region in target.regions if region in used), *used]))
     width = (WIDTH - NAME) // len(regions)
     parts = {target.settings.primary_region: "primary", target.settings.recovery_region: "recovery"}
     yield ""
@@ -131,13 +132,13 @@ def _by_name(change: Change, paint: Paint) -> Iterator[str]:
     kind = change.type.removeprefix("AWS::")
     what = f"    {MARKS[change.action]} {change.logical_id} ({kind}): {_fate(change)}"
     if change.loses:
-        yield from (paint(line, RED) for line in _wrapped(what, "        "))
+        yield from (paint(line, RED) for line in wrapped(what, "        "))
         lost = f"      DATA LOST: {HOLDS[change.type]}" + (
             "; the old one stays behind, the deployment uses an empty one" if change.kept else ""
         )
-        yield from (paint(line, RED) for line in _wrapped(lost, "        "))
+        yield from (paint(line, RED) for line in wrapped(lost, "        "))
     else:
-        yield from _wrapped(what, "        ")
+        yield from wrapped(what, "        ")
 
 
 def _fate(change: Change) -> str:
@@ -152,7 +153,7 @@ def _names(action: Action, changes: Iterable[Change], paint: Paint) -> Iterator[
     names = sorted(change.logical_id for change in changes)
     if not names:
         return
-    lines = _wrapped(f"    {MARKS[action]} {', '.join(names)}", "      ")
+    lines = wrapped(f"    {MARKS[action]} {', '.join(names)}", "      ")
     for line in lines[:MOST_LINES]:
         yield paint(line, DIM)
     if len(lines) > MOST_LINES:
@@ -166,18 +167,18 @@ def _notes(made: Plan, paint: Paint) -> Iterator[str]:
         if entry.note and entry.kind != "unchanged":
             yield ""
             about = f"  {stack.name} in {stack.region}: {entry.note}"
-            yield from (paint(line, YELLOW) for line in _wrapped(about, "    "))
+            yield from (paint(line, YELLOW) for line in wrapped(about, "    "))
 
 
 def _losses(made: Plan, paint: Paint) -> Iterator[str]:
     lossy = sorted({f"{stack.name}/{change.logical_id}" for stack, change in made.lossy()})
     if lossy:
         yield ""
-        yield from (paint(line, RED) for line in _wrapped(f"  Data would be lost: {', '.join(lossy)}", "    "))
+        yield from (paint(line, RED) for line in wrapped(f"  Data would be lost: {', '.join(lossy)}", "    "))
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    """Lines of at most 80 columns; a command in them is not broken at its hyphens."""
-    return textwrap.wrap(
-        text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False, drop_whitespace=True
-    )
+def wrapped(text: str, indent: str) -> list[str]:
+    """Lines of at most 80 columns; what stands on a line of its own, such as a command, stays whole to be copied."""
+    first, *others = text.splitlines()
+    lines = textwrap.wrap(first, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return [*lines, *(f"{indent}{line}" for line in others)]

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from blueprints import order
 from blueprints.order import Stack
 from deployment import stacks
-from deployment.bars import Bar, count
+from deployment.bars import Bar, count, resources
 from deployment.errors import StackFailed
 from deployment.set_instances import CANCELLED, FAILED, INOPERABLE, RUNNING, SUCCEEDED, Instance, instances, under_way
 from deployment.waiting import pauses
@@ -51,7 +51,7 @@ def create(target: Target, name: str, regions: Sequence[str], progress: Progress
     text, seconds = target.text(name), dict[Stack, float]()
     for pause in (*LAG, None):
         totals = {Stack(name, region): count(text, region) for region in regions}
-        bars = {each: Bar(progress, each, f"CloudFormation creates {n} resources", n) for each, n in totals.items()}
+        bars = {each: Bar(progress, each, f"CloudFormation creates {resources(n)}", n) for each, n in totals.items()}
         failed = _operate(target, name, "create_stack_instances", regions, progress=progress, bars=bars)
         seconds |= {stack: bar.seconds or 0 for stack, bar in bars.items() if stack not in failed}
         if not failed:
@@ -62,8 +62,9 @@ def create(target: Target, name: str, regions: Sequence[str], progress: Progress
         progress.pause(pause)
         regions = [stack.region for stack in failed]
         known = [stack.region for stack in instances(target, name) if stack in failed]
-        if known:
-            delete_instances(target, name, known, progress, retain=True)
+        with suppress(StackFailed):  # for the same reason; the next try says so
+            if known:
+                delete_instances(target, name, known, progress, retain=True)
     raise AssertionError  # the last pause is none
 
 
@@ -265,7 +266,9 @@ def _failure(target: Target, failed: Mapping[Stack, Instance]) -> StackFailed:
     if first.stack_id:
         client = target.aws.client("cloudformation", first.stack.region)
         with suppress(ClientError):  # the stack is gone, with its events
-            cause, status = stacks.cause(client, first.stack_id), stacks.status_of(client, first.stack_id)
+            status = stacks.status_of(client, first.stack_id)
+            told = stacks.cause(client, first.stack_id)
+            cause = cause if told == stacks.UNKNOWN else told
     return StackFailed(first.stack, status, " ".join(cause.split()))
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["made", "changed", "unchanged"]
 GONE = "DELETE_COMPLETE"
+UNKNOWN = "CloudFormation named no reason"
 ROLLBACK_STUCK = "UPDATE_ROLLBACK_FAILED"
 UNFINISHED = "DELETE_FAILED"
 # A stack is made by CREATE as long as nothing was ever executed on it.
@@ -122,9 +123,14 @@ def status_of(client: Any, name: str) -> str:
 
 
 def cause(client: Any, name: str) -> str:
-    """The first failure of the stack's last operation: the others follow from it."""
+    """The first failure of the stack's last operation, from which the others follow; or why the stack is as it is."""
     pages = client.get_paginator("describe_stack_events").paginate(StackName=name)
-    return first_failure(_last_operation(event for page in pages for event in page["StackEvents"]))
+    found = first_failure(_last_operation(event for page in pages for event in page["StackEvents"]))
+    if found != UNKNOWN:
+        return found
+    # A deletion that is refused since another stack imports from this one fails in no resource.
+    stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    return " ".join(stack.get("StackStatusReason", "").split()) or UNKNOWN
 
 
 def first_failure(events: Iterable[Mapping[str, Any]]) -> str:
@@ -132,7 +138,7 @@ def first_failure(events: Iterable[Mapping[str, Any]]) -> str:
     failed = [event for event in events if event.get("ResourceStatus", "").endswith("_FAILED")]
     own = [event for event in failed if event.get("ResourceType") != "AWS::CloudFormation::Stack"]
     if not (own or failed):
-        return "CloudFormation named no reason"
+        return UNKNOWN
     event = (own or failed)[-1]
     reason = " ".join(event.get("ResourceStatusReason", "no reason given").split())
     return f"{event['LogicalResourceId']} ({event.get('ResourceType', 'unknown type')}): {reason}"

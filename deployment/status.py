@@ -129,6 +129,8 @@ def run(target: Target, progress: Progress, *, drift: bool, as_json: bool) -> in
 
 def look(target: Target, progress: Progress, *, drift: bool = False) -> Report:
     """The deployment as it is; with *drift* every resource is compared with its template first, which takes minutes."""
+    if progress.live:  # a region that is down keeps us waiting for a while
+        progress.begin("status", "status", f"AWS is asked in {', '.join(target.regions)}")
     found, silent = _survey(target)
     unseen: Mapping[Stack, str] = {}
     if drift:
@@ -150,6 +152,7 @@ def look(target: Target, progress: Progress, *, drift: bool = False) -> Report:
         )
         for stack in dict.fromkeys([*wanted, *sorted(found)])
     ]
+    progress.drop("status")
     prefix, account = target.settings.prefix, target.aws.account
     return Report(prefix, account, target.regions, tuple(states), tuple(operations), tuple(differing), silent)
 

@@ -106,11 +106,12 @@ def _drift(report: Report, now: datetime) -> str:
 
 
 def _sum(report: Report, paint: Paint) -> str:
-    wrong = sum(1 for state in report.states if state.amiss)
-    if report.amiss:
-        what = "1 stack is" if wrong == 1 else f"{wrong} stacks are"
-        return paint(f"{what} not as {'it' if wrong == 1 else 'they'} should be.", BOLD)
-    return paint("All is as it should be.", BOLD)
+    if not report.amiss:
+        return paint("All is as it should be.", BOLD)
+    wrong, silent = sum(1 for state in report.states if state.amiss), len(report.silent)
+    told = [f"{wrong} stack{' is' if wrong == 1 else 's are'} not as {'it' if wrong == 1 else 'they'} should be"]
+    asked = [f"{silent} region{' does' if silent == 1 else 's do'} not answer"]
+    return paint(", ".join([*(told if wrong else []), *(asked if silent else [])]) + ".", BOLD)
 
 
 def age(since: datetime | None, now: datetime) -> str:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from blueprints.order import Stack
+from blueprints.regions import GLOBAL
 from deployment.target import DEPLOYMENT_TAG, STACK_TAG
 
 if TYPE_CHECKING:
@@ -67,11 +70,23 @@ class Found:
 
 
 def survey(target: Target, where: Iterable[str] | None = None) -> dict[Stack, Found]:
-    """Every stack of the deployment, in each region of *where*; by default, in all that it may lie in."""
-    asked = list(where) if where is not None else list(target.regions)
+    """Every stack of the deployment, in each region of *where*; by default, in all that it may lie in.
+
+    That is also where CloudFront's part lies, if the settings once asked for it; an organization may forbid to look.
+    """
+    needed = list(target.regions if where is None else where)
+    asked = dict.fromkeys([*needed, *([GLOBAL] if where is None else [])])
+
+    def look(region: str) -> list[Found]:
+        try:
+            return list(_of_region(target.aws, target.settings, region))
+        except ClientError:
+            if region in needed:
+                raise
+            return []
+
     with ThreadPoolExecutor(len(asked) or 1, "survey") as pool:
-        regions = pool.map(lambda region: list(_of_region(target.aws, target.settings, region)), asked)
-        return {each.stack: each for found in regions for each in found}
+        return {each.stack: each for found in pool.map(look, asked) for each in found}
 
 
 def outputs(aws: Aws, settings: Settings, name: str, region: str) -> Mapping[str, str]:

@@ -45,7 +45,7 @@ class Watch:
     def look(self) -> None:
         """Move every bar; one that can't be moved is no reason to fail."""
         with suppress(ClientError, BotoCoreError):
-            for stack, found in survey(self._target).items() if self._bars else ():
+            for stack, found in survey(self._target, self._target.regions).items() if self._bars else ():
                 bar = self._bars.get(stack)
                 if bar and found.under_way:
                     bar.look(self._target.aws.client("cloudformation", stack.region), found.id)
@@ -60,7 +60,7 @@ class Watch:
 
     def blame(self, before: Mapping[Stack, Found]) -> StackFailed | None:
         """The failure of a stack that has been set back, if it wasn't so *before*; nothing if no stack has."""
-        for stack, found in sorted(survey(self._target).items()):
+        for stack, found in sorted(survey(self._target, self._target.regions).items()):
             known = before.get(stack)
             if (
                 stack in self._bars

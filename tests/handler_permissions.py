@@ -25,16 +25,14 @@ from tests.pairwise import CASES, settings_of
 HANDLERS = ("create", "read", "update", "delete")
 REGION = "us-east-1"  # which has every type, CloudFront's too
 
-# Services that types of ours can work with, and ours do not.
+# Services that types of ours can work with, and ours do not. Where a handler looks into one whatever it is asked for (the
+# targets of a table's scaling, billing views), it may.
 UNUSED_SERVICES = {
     "acm-pca": "certificates come from ACM itself",
     "amplify": "the firewall stands before an API and CloudFront, not before an Amplify app",
-    "application-autoscaling": "the ledger is paid for on demand",
     "apprunner": "the firewall stands before no App Runner service",
     "appsync": "the firewall stands before no GraphQL API",
-    "autoscaling": "tells of tags of fleets that we don't have",
     "bedrock-agentcore": "the firewall stands before no agent",
-    "billing": "the budget is of the account itself, not of a billing view",
     "codewhisperer": "no source of log deliveries of ours",
     "elasticfilesystem": "no function mounts a file system",
     "elasticloadbalancing": "there is no load balancer",
@@ -49,8 +47,18 @@ UNUSED_SERVICES = {
 }
 # Single permissions: of properties that no template of ours sets, or dangerous and never needed.
 UNUSED = {
+    **{
+        f"application-autoscaling:{action}": "the ledger is paid for on demand"
+        for action in (
+            "DeleteScalingPolicy",
+            "DeleteScheduledAction",
+            "DeregisterScalableTarget",
+            "PutScalingPolicy",
+            "PutScheduledAction",
+            "RegisterScalableTarget",
+        )
+    },
     "cloudfront:updateDistribution": "UpdateDistribution, written otherwise",
-    "cloudwatch:PutMetricData": "no property of an alarm writes a metric",
     "codedeploy:RegisterOnPremisesInstance": "releases go to functions",
     "ec2:AssociateVerifiedAccessInstanceWebAcl": "the firewall stands before an API",
     "ec2:DescribeVerifiedAccessInstanceWebAclAssociations": "the firewall stands before an API",
@@ -83,9 +91,15 @@ ALSO = {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-service-specific.html
     "AWS::Logs::DeliverySource": {"cloudfront:AllowVendedLogDeliveryForResource"},
 }
-# A pattern in a schema, and what of it CloudFormation reads of a table.
+# A pattern in a schema, and what of it is there to read of a table.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
 MEANT = {
+    "application-autoscaling:Describe*": (
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DescribeScheduledActions",
+    ),
     "dynamodb:Describe*": (
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeContributorInsights",

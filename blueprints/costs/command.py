@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from blueprints.costs import assumptions, model, page, prices, report
 from blueprints.request import Request
-from blueprints.validation import SettingsError
+from blueprints.validation import SettingsError, require
 
 if TYPE_CHECKING:
     from troposphere import Template
@@ -53,10 +53,12 @@ def run(argv: Sequence[str], templates: Templates) -> int:
     """
     args = parser().parse_args(argv)
     try:
+        given = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
         if args.page:
+            alone = not (given or args.stage or args.settings)
+            require(alone, "--page", "with others", "use it alone; the page has each profile")
             sys.stdout.write(page.page(templates))
             return 0
-        given = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
         estimates = [
             model.estimate(settings, templates(settings), replace(assumptions.usual(settings), **given), prices.load())
             for settings in Request(args.stage, args.settings).deployments()

@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from blueprints.costs import assumptions, model, prices, report, savings
-from blueprints.costs.lines import Line, Per
+from blueprints.costs.deployed import Resource, resources
+from blueprints.costs.lines import Deployment, Line, Per
 from blueprints.costs.model import Estimate
 from blueprints.settings import PRODUCTION, PROFILES, Settings
 
@@ -43,6 +44,7 @@ NOT_INCLUDED = """\
 - Each key's first and second yearly rotation, which add 1 USD a month each.
 - CloudTrail, Config, Security Hub and GuardDuty of the account; the hosted zone and the domain; CPU credits of
   `db.t4g` classes.
+- The way of the ledger's rows and the console's files to the other region: cents.
 - Log queries, `GetMetricData` of dashboards while somebody looks, access logs beyond what is assumed, attacks.
 - The way to the end of a month: storage is counted as it is then, the month that fills it costs about half of that.
 """
@@ -57,11 +59,15 @@ def page(templates: Templates) -> str:
         UnpricedError: a template holds a type without a price.
         PriceError: a price is missing.
     """
-    table, emitted = prices.load(), cache(templates)
+    table = prices.load()
+
+    @cache
+    def emitted(settings: Settings) -> tuple[Resource, ...]:
+        return tuple(resources(settings, templates(settings)))
 
     def estimated(settings: Settings, months: int = 1) -> Estimate:
         load = replace(assumptions.usual(settings), months=months)
-        return model.estimate(settings, emitted(settings), load, table)
+        return model.priced(Deployment(settings, emitted(settings), load, table))
 
     found = {name: estimated(settings) for name, settings in PROFILES.items()}
     production = found["PRODUCTION"]
@@ -113,6 +119,7 @@ def _overview(found: Mapping[str, Estimate]) -> Iterator[str]:
     yield _row("GB in the database", *(f"{e.of.load.gigabytes:g}" for e in each))
     yield _row("one run with these GB", *(f"{e.run:.2f}" for e in each))
     yield _row("**first month, a million requests**", *(f"**{e.month:,.2f}**" for e in each))
+    yield _row("`alerts.monthly_budget`", *(f"{e.of.settings.alerts.monthly_budget}" for e in each))
 
 
 def _drivers(e: Estimate) -> Iterator[str]:

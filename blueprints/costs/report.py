@@ -64,6 +64,8 @@ def _head(e: Estimate) -> Iterator[str]:
     fixed = e.usd(Per.MONTH)
     yield f"  fixed {fixed:,.2f}, backups {e.backups:,.2f}, API {e.api:,.2f}"
     yield f"  {said(e)}"
+    if e.month > e.of.settings.alerts.monthly_budget:
+        yield f"  more than alerts.monthly_budget ({e.of.settings.alerts.monthly_budget}): AWS Budgets will tell you"
     yield f"  a run of one database with its data: {e.run:,.2f}; {growth(e)}, since nothing deletes them yet"
 
 
@@ -167,6 +169,7 @@ def data(estimate: Estimate) -> dict[str, Any]:
         "runs_a_month": e.of.runs,
         "prices_taken": e.of.prices.taken,
         "month": {"fixed": e.usd(Per.MONTH), "backups": e.backups, "api": e.api, "total": e.month},
+        "monthly_budget": e.of.settings.alerts.monthly_budget,
         "run_with_data": e.run,
         "further_month": e.of.load.databases * e.of.load.gigabytes * e.growth,
         "blocks": [

@@ -201,7 +201,7 @@ def _across(picture: Picture) -> None:
     if any(mentions(table["Replicas"], recovery.name) for table in primary.all("DynamoDB::GlobalTable")):
         crossings.append(("ledger", "ledger", "global table"))
     if primary.first("CloudFormation::StackSet"):
-        crossings.append(("sets", "sets", "StackSets"))
+        crossings.append(("sets", "sets", "stacks"))
     copies = any(
         mentions(machine["Definition"], "CopySnapshot") for machine in recovery.all("StepFunctions::StateMachine")
     )

@@ -17,17 +17,14 @@ def sets(region: Region) -> Found:
         return None
     own = found[0]["PermissionModel"] == "SELF_MANAGED"
     turns = sum(each["OperationPreferences"]["RegionConcurrencyType"] == "SEQUENTIAL" for each in found)
-    return Part(
-        "compute",
-        "StackSets",
-        [
-            f"{count(len(found), 'set')}, one for each stack",
-            f"{turns} recovery first",
-            f"{'own' if own else 'organization’s'} roles",
-        ],
-    )
+    lines = [
+        count(len(found), "set"),
+        f"{turns} of them recovery first",
+        "roles of our own" if own else "an organization",
+    ]
+    return Part("compute", "StackSets", lines)
 
 
 def deployed(sets: Part) -> Part:
     """What the other region has of them."""
-    return Part(sets.colour, "This region's stacks", ["deployed from the primary"])
+    return Part(sets.colour, "This region's stacks", ["made from the primary"])

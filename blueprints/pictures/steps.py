@@ -33,8 +33,8 @@ COLOURS = {
 }
 
 FOOT = (
-    "From the third column on StackSets deploys, one set for each stack, to all its regions. What stands in one column is",
-    "deployed at the same time; but where a line leads from region to region within it, the recovery region comes first.",
+    "One column after the other; what stands in one is deployed at the same time, in both regions.",
+    "Where a line leads from a stack of the recovery region straight down, that one comes first.",
 )
 
 
@@ -54,8 +54,10 @@ def draw(settings: Settings, names: Collection[str]) -> str:
     for region in dict.fromkeys([*reversed(settings.regions), *(stack.region for stack in step)]):
         top = y
         y += LANE
+        turn = -1 if region == settings.recovery_region else 1  # what takes turns stands next to the other region
         for stack in sorted(
-            (s for s in step if s.region == region), key=lambda s: (step[s], list(names).index(s.name))
+            (s for s in step if s.region == region),
+            key=lambda s: (step[s], -turn * order.in_turn(s.name, settings), list(names).index(s.name)),
         ):
             at[stack] = Area(round(MARGIN + step[stack] * (width + gap), 1), y, round(width, 1), BAR)
             y += ROW
@@ -63,8 +65,8 @@ def draw(settings: Settings, names: Collection[str]) -> str:
         y += 6
     for region, area in lanes:
         drawing.box(area, "panel", 12)
-        drawing.words(MARGIN, area.y + 21, _title(region, settings), "t")
-    _lines(drawing, at, needs, (gap - NEAREST) / STRIPES)
+        drawing.words(WIDTH - MARGIN, area.y + 21, _title(region, settings), "t e")
+    _lines(drawing, at, names, settings, (gap - NEAREST) / STRIPES)
     for stack, area in at.items():
         drawing.card(area, COLOURS.get(stack.name, "rest"), "", ())
         drawing.words(area.x + 12, area.y + 17.5, stack.name, "n")
@@ -106,14 +108,35 @@ def _direct(stack: Stack, names: Collection[str], settings: Settings) -> list[St
     return sorted(needed - set[Stack]().union(*(before(each) for each in needed)))
 
 
-def _lines(drawing: Drawing, at: dict[Stack, Area], needs: dict[Stack, list[Stack]], stripe: float) -> None:
+def _sources(stack: Stack, at: Collection[Stack], names: Collection[str], settings: Settings) -> list[Stack]:
+    """From where lines lead to *stack*: that the sets before it are done in the other region, too, say the columns."""
+    if stack.name == order.BOOTSTRAP:
+        return []
+    if stack.name == order.SETS:
+        return [each for each in at if each.name == order.BOOTSTRAP]
+
+    def before(name: str) -> set[str]:
+        found = set(order.set_needs(name, names, settings))
+        return found.union(*(before(each) for each in found))
+
+    needed = order.set_needs(stack.name, names, settings)
+    direct = set(needed) - set[str]().union(*(before(each) for each in needed)) or {order.SETS} & set(names)
+    near = [Stack(name, stack.region) for name in sorted(direct)]
+    return [each if each in at else Stack(each.name, settings.primary_region) for each in near]
+
+
+def _lines(drawing: Drawing, at: dict[Stack, Area], names: Collection[str], settings: Settings, stripe: float) -> None:
     """Along the row of what is needed, where no other stack is; then, before the step, to the row of what needs it."""
     before: dict[float, int] = {}  # lines that already lead to the same column
     for stack, area in at.items():
         place = before[area.x] = before.get(area.x, -1) + 1
         x = round(area.x - NEAREST - stripe * (place % STRIPES), 1)
-        for needed in needs[stack]:
-            source = at[needed]
+        for source in (at[each] for each in _sources(stack, at, names, settings)):
             y, end = source.middle[1], area.middle[1]
-            begin = source.x if source.x == area.x else source.right
-            drawing.line((begin, y), (x, y), (x, end), (area.x, end))
+            drawing.line((source.right, y), (x, y), (x, end), (area.x, end))
+    down: dict[float, int] = {}
+    for name in (name for name in order.sets(names) if order.in_turn(name, settings)):
+        first, then = (at[Stack(name, region)] for region in order.region_order(name, settings))
+        place = down[first.x] = down.get(first.x, 0) + 1
+        x = round(first.x + first.width * place / 3, 1)
+        drawing.line((x, first.bottom), (x, then.y))

@@ -33,6 +33,7 @@ MODULES = (
     "cloudformation_documents",
     "cloudformation_drift",
     "cloudformation_exports",
+    "cloudformation_registry",
     "cloudformation_replacements",
     "cloudformation_stacks",
     "stacksets",

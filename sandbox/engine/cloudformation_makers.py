@@ -186,6 +186,11 @@ def delete_bus_statement(physical_id: str, _properties: Properties) -> None:
 # Route 53
 
 
+def health_check(properties: Properties) -> Properties:
+    """Parameters of ``CreateHealthCheck``, and of ``UpdateHealthCheck``, which has no ``HealthCheckConfig``."""
+    return {**properties["HealthCheckConfig"], **properties, "CallerReference": str(uuid.uuid4())}
+
+
 def record_sets(action: str) -> Any:
     """Parameters of a change of all record sets of a group."""
 

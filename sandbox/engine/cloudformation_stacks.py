@@ -4,6 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from ministack.core.responses import now_iso
 from ministack.services.cloudformation import _change_sets, changesets, handlers, helpers, stacks
 
 from sandbox.engine.cloudformation_exports import in_use
@@ -40,6 +41,8 @@ def install() -> None:
         _original[action] = replace(module, name, new, source)
         handlers._ACTION_HANDLERS[action] = new
     _original["resolve"] = replace(changesets, "_resolve_props_for_diff", resolve_for_diff, "b0f1a995e91f")
+    for module in (stacks, handlers):
+        _original["roll_back"] = replace(module, "_roll_back_operation", roll_back_operation, "3464033d8f28")
     _original["sent_back"] = replace(stacks, "_sends_back_failed_update", sends_back_failed_update, "33bf2b1cccba")
 
 
@@ -61,6 +64,8 @@ def delete_stack(parameters: Parameters) -> Response:
     stack = handlers._resolve_stack(helpers._p(parameters, "StackName"))
     if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
         return _original["DeleteStack"](parameters)
+    failed = stack.get("_failed_operation") or {}
+    stack["_template"] = stack.get("_template") or failed.get("template") or {}  # whose policies say what stays
     reason = None if stack.get("EnableTerminationProtection") else in_use(stack)
     if reason is not None:
         stack["StackStatusReason"] = reason
@@ -121,3 +126,21 @@ def resolve_for_diff(template: Json, parameters: Json, stack_name: str, stack_id
 def sends_back_failed_update(resource_type: str) -> bool:
     """Whether a rollback updates also the resource that failed: a set has changed some of its stacks by then."""
     return resource_type == "AWS::CloudFormation::StackSet" or bool(_original["sent_back"](resource_type))
+
+
+async def roll_back_operation(
+    stack_name: str, stack_id: str, stack: Json, operation: Json, reason_override: str = ""
+) -> None:
+    """MiniStack's rollback; what it could not delete stays in the stack, for the next deletion to try again."""
+    await _original["roll_back"](stack_name, stack_id, stack, operation, reason_override)
+    if stack["StackStatus"] != "ROLLBACK_FAILED":
+        return
+    stack["_template"] = stack.get("_template") or operation["template"]
+    for logical_id, record in stack["_rollback_failed"].items():
+        stack["_resources"][logical_id] = {
+            "Attributes": {},
+            "LogicalResourceId": logical_id,
+            "ResourceStatus": "DELETE_FAILED",
+            "Timestamp": now_iso(),
+            **record,
+        }

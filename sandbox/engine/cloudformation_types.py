@@ -1,6 +1,5 @@
 """The table of resource types that MiniStack lacks, or makes without asking the service, read by ``cloudformation``."""
 
-import uuid
 from typing import Any
 
 from ministack.core.responses import get_account_id
@@ -14,6 +13,7 @@ from sandbox.engine.cloudformation_makers import (
     create_vpc,
     delete_bus_statement,
     flow_log,
+    health_check,
     proxy_targets,
     put_bus_statement,
     record_sets,
@@ -139,7 +139,9 @@ TYPES: dict[str, Any] = {
         "HealthCheck.Id",
         {"HealthCheckId": "HealthCheck.Id"},
         delete=("delete_health_check", lambda identifier, _: {"HealthCheckId": identifier}),
-        prepare=lambda properties: {**properties, "CallerReference": str(uuid.uuid4())},
+        update="update_health_check",
+        prepare=health_check,
+        name="HealthCheckId",
     ),
     "AWS::Route53::RecordSetGroup": Type(
         "route53",

@@ -20,6 +20,7 @@ OPTIONS = {
     "BARE_DATABASE": replace(
         PRODUCTION,
         network=Network(zones=3),
+        recovery_region="me-south-1",  # which must be switched on
         permissions_boundary=BOUNDARY,
         database=replace(PRODUCTION.database, proxy=False, multi_az=False, deletion_protection=False),
         backup=replace(PRODUCTION.backup, lock_mode="COMPLIANCE"),
@@ -27,12 +28,12 @@ OPTIONS = {
     "DOMAIN": replace(PRODUCTION, domain=DOMAIN, federation=FEDERATION, alerts=Alerts(email="operations@example.com")),
     "DOMAIN_WITHOUT_CLOUDFRONT": replace(STAGING, domain=DOMAIN, database=None),
     "ADDRESS": replace(PRODUCTION, site=Site(address="https://d111111abcdef8.cloudfront.net")),
-    # The longest of every name, in regions one of which must be switched on.
+    # The longest of every name.
     "LONGEST": replace(
         PRODUCTION,
         project="abcdefghijkl",
         stage="mnopqrstuvwx",
-        primary_region="ap-southeast-3",
+        primary_region="ap-southeast-1",
         recovery_region="ap-northeast-1",
     ),
 }

@@ -138,7 +138,7 @@ def test_only_cloudformation_administers_and_only_for_the_sets_of_this_deploymen
     settings = OPTIONS[option]
     (trust,) = role(option, "Administration")["AssumeRolePolicyDocument"]["Statement"]
     regions = [*settings.regions, "us-east-1"]
-    opt_in = [region for region in regions if region == "ap-southeast-3"]
+    opt_in = [region for region in regions if region == "me-south-1"]
 
     assert trust["Principal"]["Service"] == [
         "cloudformation.amazonaws.com",
@@ -153,7 +153,7 @@ def test_only_cloudformation_administers_and_only_for_the_sets_of_this_deploymen
 
 
 def test_a_region_that_must_be_switched_on_is_among_the_options():
-    assert any("ap-southeast-3" in settings.regions for settings in OPTIONS.values())
+    assert any("me-south-1" in settings.regions for settings in OPTIONS.values())
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -221,22 +221,27 @@ def test_every_type_of_every_deployment_was_asked():
     assert {kind for kind in kinds if kind.startswith("AWS::")} <= set(handler_permissions.types())
 
 
-@each(*{kind for kind, _ in NAMED}, without="bootstrap")
-def test_what_bears_a_name_is_within_reach(it):
+@pytest.mark.parametrize("option", OPTIONS)
+def test_what_bears_a_name_is_within_reach(option):
+    settings = OPTIONS[option]
+    region = settings.primary_region
+    reach = {statement["Sid"]: statement["Resource"] for statement in resolved(said(option), region)}
+    arns_of = [arn for it in found(*{kind for kind, _ in NAMED}) if it.option == option for arn in named(it, region)]
+
+    assert {arn.split(":")[2] for arn in arns_of} == {form.split(":")[2] for form in NAMED.values()} - (
+        set() if settings.database else {"rds"}
+    )
+    for arn in arns_of:
+        assert any(fnmatchcase(arn, each) for each in reach[f"Manage{arn.split(':')[2].capitalize()}"]), arn
+
+
+def named(it, region):
+    """ARNs of what bears a name, as far as it follows from the settings."""
     for (kind, attribute), form in NAMED.items():
         if it.resource["Type"] == kind:
-            region = it.settings.primary_region
             name = re.sub(r"\$\{[\w.]+\}", "x", resolved(it.properties.get("Budget", it.properties)[attribute], region))
-            if it.properties.get("EventBusName"):
-                name = f"{it.settings.prefix}/{name}"
-            arn, service = form.format(region=region, account=ACCOUNT, name=name), form.split(":")[2]
-            reach = [
-                resource
-                for statement in resolved(said(it.option), region)
-                if statement["Sid"] == f"Manage{service.capitalize()}"
-                for resource in statement["Resource"]
-            ]
-            assert any(fnmatchcase(arn, pattern) for pattern in reach), arn
+            bus = f"{it.settings.prefix}/" if it.properties.get("EventBusName") else ""
+            yield form.format(region=region, account=ACCOUNT, name=bus + name)
 
 
 def test_what_is_allowed_on_named_resources_can_be():
@@ -348,7 +353,13 @@ def test_what_names_no_resource_is_confined_to_the_deployments_regions(option):
 def test_it_manages_stacks_of_its_own_sets_only(option):
     (manage,) = [statement for statement in said(option) if "cloudformation:*" in listed(statement["Action"])]
 
-    assert manage["Resource"] == [f"arn:aws:cloudformation:*:{ACCOUNT}:stack/StackSet-{OPTIONS[option].prefix}-*"]
+    settings = OPTIONS[option]
+    by_sets, *direct = manage["Resource"]
+    assert by_sets == f"arn:aws:cloudformation:*:{ACCOUNT}:stack/StackSet-{settings.prefix}-*"
+    assert set(direct) == {
+        f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{settings.prefix}-*-{region}/*"
+        for region in (*settings.regions, "us-east-1")
+    }
 
 
 def test_its_policies_say_why_where_they_name_nothing():

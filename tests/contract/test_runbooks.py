@@ -101,11 +101,17 @@ def _until_closed(rest):
 
 
 @cache
+def model_of(service):
+    """AWS's own description of a service."""
+    return botocore.session.get_session().get_service_model(SERVICES.get(service, service))
+
+
+@cache
 def options(service, operation):
     """Options of a command of the AWS CLI, from the service's own model."""
     if (service, operation) in OWN:
         return OWN[service, operation] | ANYWHERE
-    model = botocore.session.get_session().get_service_model(SERVICES.get(service, service))
+    model = model_of(service)
     known = {xform_name(each, "-"): each for each in model.operation_names}
     assert operation in known, f"aws {service} {operation}"
     shape = model.operation_model(known[operation]).input_shape

@@ -7,10 +7,13 @@ file::
              "MockedResponses": {"SnapshotTaken": {"0": {"Return": {...}}}}}
 """
 
+import json
+import uuid
 from typing import Any
 
 import engines
 import pytest
+from small_machines import CALLBACK
 
 EMBEDDED_ONLY = "needs the rest of AWS, which Step Functions Local does not have"
 
@@ -47,3 +50,22 @@ def aws(engine: engines.StepFunctions):
         pytest.skip(EMBEDDED_ONLY)
     yield engine.aws
     engine.aws.clear_faults()
+
+
+@pytest.fixture
+def queue(aws):
+    """A queue that receives task tokens; call it for the next one."""
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName=f"tokens-{uuid.uuid4().hex}")["QueueUrl"]
+
+    def next_token():
+        found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=found["ReceiptHandle"])
+        return json.loads(found["Body"])["token"]
+
+    next_token.state = {
+        "Type": "Task",
+        "Resource": CALLBACK,
+        "Parameters": {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}},
+    }
+    return next_token

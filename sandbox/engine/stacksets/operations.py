@@ -10,9 +10,10 @@ from typing import Any
 
 from ministack.core.responses import now_iso
 
+from sandbox.engine.stacksets.drift import drift_details
 from sandbox.engine.stacksets.roles import RolesMissing, credentials
 from sandbox.engine.stacksets.stacks import StackFailed, Wanted, detect, remove, settle
-from sandbox.engine.stacksets.store import Instance, Json, Key, Operation, Result, StackSet
+from sandbox.engine.stacksets.store import Instance, Key, Operation, Result, StackSet
 from sandbox.engine.stacksets.wire import Refusal
 
 EXCEEDED = "Cancelled since failure tolerance has exceeded"
@@ -217,6 +218,9 @@ class Run:
             detect(instance, who)
             instance.drift_operation = self.operation.id
             return
+        if "StackIds" in self.operation.request or (action == "CREATE" and instance.status == "CURRENT"):
+            note(instance, "CURRENT", "SUCCEEDED")
+            return
         instance.detailed, instance.reason = "RUNNING", ""
         if action == "DELETE":
             remove(instance, who)
@@ -236,25 +240,3 @@ class Run:
             note(instance, "INOPERABLE", "INOPERABLE", reason)
         elif self.operation.action != "DETECT_DRIFT":
             note(instance, "OUTDATED", "FAILED", reason)
-
-
-def drift_details(stack_set: StackSet, operation: Operation, status: str | None = None) -> Json:
-    """What a search for drift has found: so far, or with the status in which it ended."""
-    states = [result.status for result in operation.results.values()]
-    drifts = [
-        stack_set.instances[key].drift
-        for key, result in operation.results.items()
-        if result.status == "SUCCEEDED" and key in stack_set.instances
-    ]
-    ended = {"SUCCEEDED": "PARTIAL_SUCCESS" if "FAILED" in states else "COMPLETED"}
-    checked = {"LastDriftCheckTimestamp": now_iso()} if status else {}
-    return {
-        "DriftStatus": "DRIFTED" if "DRIFTED" in drifts else "IN_SYNC" if drifts else "NOT_CHECKED",
-        "DriftDetectionStatus": ended.get(status, status) if status else "IN_PROGRESS",
-        **checked,
-        "TotalStackInstancesCount": len(states),
-        "DriftedStackInstancesCount": drifts.count("DRIFTED"),
-        "InSyncStackInstancesCount": drifts.count("IN_SYNC"),
-        "InProgressStackInstancesCount": states.count("RUNNING") + states.count("PENDING"),
-        "FailedStackInstancesCount": states.count("FAILED"),
-    }

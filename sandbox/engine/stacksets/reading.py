@@ -5,7 +5,7 @@ from typing import Any
 
 from ministack.core.responses import request_scope
 
-from sandbox.engine.stacksets.operations import drift_details
+from sandbox.engine.stacksets.drift import drift_details
 from sandbox.engine.stacksets.stacks import find as find_stack
 from sandbox.engine.stacksets.store import SELF_MANAGED, Instance, Json, Key, Operation, StackSet, find, sets
 from sandbox.engine.stacksets.wire import page
@@ -26,8 +26,8 @@ def describe_stack_set(request: Json) -> Json:
             "StackSetARN": one.arn,
             **(roles(one) if one.permission_model == SELF_MANAGED else {}),
             "StackSetDriftDetectionDetails": one.drift or {"DriftStatus": "NOT_CHECKED"},
-            "OrganizationalUnitIds": sorted({i.unit for i in one.instances.values() if i.unit}),
-            "Regions": sorted({i.region for i in one.instances.values()}),
+            "OrganizationalUnitIds": sorted({i.unit for i in list(one.instances.values()) if i.unit}),
+            "Regions": sorted({i.region for i in list(one.instances.values())}),
         }
     }
 

@@ -1,10 +1,10 @@
 """``build.py cost``: what it prints, what it refuses; and docs/costs.md, which it makes."""
 
-import functools
 import json
 from pathlib import Path
 
 import pytest
+from emitted_stacks import templates
 from troposphere import Template, ec2
 
 import build
@@ -12,11 +12,6 @@ from blueprints.costs import command, page, report
 from blueprints.settings import PROFILES
 
 PAGE = Path(build.__file__).parent / "docs/costs.md"
-
-
-@functools.cache
-def templates(of):
-    return build.templates(of)
 
 
 def test_docs_costs_is_what_the_code_makes():
@@ -34,7 +29,13 @@ def test_the_text_names_the_sum_the_parts_and_what_is_not_sure(capsys):
     assert "1,460 x 0.017?" in said
     assert "prices are not confirmed: " in said
     assert "stands in" not in said
+    assert "more than alerts.monthly_budget (500): AWS Budgets will tell you" in said
     assert max(map(len, said.splitlines())) <= 125
+
+
+def test_a_month_within_the_budget_is_not_called_more(capsys):
+    assert command.run(["--stage", "sandbox"], templates) == 0
+    assert "monthly_budget" not in capsys.readouterr().out
 
 
 def test_the_json_holds_every_line_and_adds_up(capsys):
@@ -71,6 +72,7 @@ def test_a_region_without_prices_is_named_with_what_stands_in(capsys, tmp_path):
         (["--databases", "-1"], "--databases = -1: use 0 to 1000000"),
         (["--gigabytes", "70000"], "--gigabytes = 70000.0: use 0 to 65536"),
         (["--requests", "nan"], "--requests = nan: use 0 to 1e+12"),
+        (["--page", "--months", "2"], '--page = "with others": use it alone'),
         (["--months", "0"], "--months = 0: use 1 to 120"),
     ],
 )

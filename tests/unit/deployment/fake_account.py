@@ -31,7 +31,6 @@ class Account:
     """The account.
 
     Attributes:
-        calls: How many calls were made.
         writes: Operation and region of each call that may have changed something.
         down: Regions that don't answer.
     """
@@ -39,8 +38,8 @@ class Account:
     account = ACCOUNT
 
     def __init__(self) -> None:
-        self.calls, self.writes, self.down = 0, list[tuple[str, str]](), set[str]()
-        self.dies_at, self.after, self.dead = 0, False, False
+        self.writes, self.down = list[tuple[str, str]](), set[str]()
+        self.dies_after, self.dead = 0, False
         self.objects: dict[str, dict[str, bytes]] = {}
         self.stacks = Stacks(self.error, self.objects)
         self.sets = Sets(self.stacks, self.error)
@@ -50,24 +49,20 @@ class Account:
     def client(self, service: str, region: str = "us-east-1") -> Client:
         return Client(self, service, region)
 
-    def die(self, at: int, *, after: bool) -> None:
-        """Let the deployer die at its *at*-th call from now: before AWS hears of it, or after AWS has done it."""
-        self.dies_at, self.after, self.dead = self.calls + at, after, False
+    def die_after(self, at: int) -> None:
+        """Let the deployer die after its *at*-th write: AWS does it, and the deployer never hears of it."""
+        self.dies_after = at
 
     def revive(self) -> None:
-        self.dies_at, self.dead = 0, False
+        self.dies_after, self.dead = 0, False
 
     def call(self, service: str, region: str, method: str, arguments: dict[str, Any]) -> Any:
         with self._lock:
             if self.dead:
                 raise Killed
-            self.calls += 1
-            dies = self.calls == self.dies_at
-            self.dead = dies
-            if dies and not self.after:
-                raise Killed(method)
             answer = self._do(service, region, method, arguments)
-            if dies:
+            self.dead = bool(self.dies_after) and len(self.writes) >= self.dies_after
+            if self.dead:
                 raise Killed(method)
             return answer
 

@@ -79,7 +79,9 @@ class Sets:
                 self.every[name] = StackSet(name, text, tags)
             elif known["Properties"] != properties:
                 self.every[name].text = text
-                operation = self._add(name, f"by-resource-{len(self.every[name].operations)}", "UPDATE", [*self.every[name].instances])
+                operation = self._add(
+                    name, f"by-resource-{len(self.every[name].operations)}", "UPDATE", [*self.every[name].instances]
+                )
                 while operation.status in RUNNING:
                     yield "wait"
                 if operation.status != "SUCCEEDED":
@@ -121,7 +123,9 @@ class Sets:
     def list_stack_set_operation_results(self, region: str, StackSetName: str, OperationId: str) -> Any:  # noqa: N803
         del region
         found = next(each for each in self._find(StackSetName).operations if each.id == OperationId)
-        every = [{"Region": where, "Status": status, "StatusReason": why} for where, (status, why) in found.results.items()]
+        every = [
+            {"Region": where, "Status": status, "StatusReason": why} for where, (status, why) in found.results.items()
+        ]
         return {"Summaries": every}
 
     def create_stack_instances(self, region: str, StackSetName: str, OperationId: str, **request: Any) -> Any:  # noqa: N803

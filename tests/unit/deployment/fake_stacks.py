@@ -1,4 +1,4 @@
-"""Stacks that take two looks to be made, changed or deleted, know their resources and events, and keep imports honest."""
+"""Stacks that take two looks to be made, changed or deleted; they know resources and events, and check imports."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Stack:
     text: str
     tags: dict[str, str]
     status: str = "REVIEW_IN_PROGRESS"
+    reason: str = ""
     protected: bool = False
     changed_at: datetime = EPOCH
     events: list[dict[str, Any]] = field(default_factory=list)  # newest first
@@ -42,6 +43,7 @@ class Stacks:
 
     Attributes:
         broken: Stacks, by their tag and region, one of whose resources can't be made or changed.
+        imported: By id, why a stack is not deleted.
         sets: The StackSets that the resources of a stack may be.
         pending: What happens when time passes.
     """
@@ -53,12 +55,14 @@ class Stacks:
         self.every: dict[tuple[str, str], Stack] = {}
         self.gone: dict[str, Stack] = {}
         self.broken: set[tuple[str, str]] = set()
+        self.imported: dict[str, str] = {}
         self.pending: list[Callable[[], bool]] = []  # each answers whether it is over
         self.log: list[tuple[str, str, str]] = []  # what, stack (by its tag), region
         self._numbers = itertools.count(1)
 
     def tick(self) -> None:
-        self.pending = [each for each in list(self.pending) if not each()]
+        due, self.pending = self.pending, []
+        self.pending += [each for each in due if not each()]
 
     def find(self, region: str, name: str) -> Stack:
         for stack in [*self.every.values(), *self.gone.values()]:
@@ -107,9 +111,10 @@ class Stacks:
             raise self.error("ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         if request["ChangeSetName"] in stack.change_sets:
             raise self.error("AlreadyExistsException", f"ChangeSet {request['ChangeSetName']} already exists")
+        named = request["ChangeSetName"]
         made = {
-            "ChangeSetName": request["ChangeSetName"],
-            "ChangeSetId": f"arn:aws:cloudformation:{region}:1:changeSet/{request['ChangeSetName']}/{next(self._numbers)}",
+            "ChangeSetName": named,
+            "ChangeSetId": f"arn:aws:cloudformation:{region}:1:changeSet/{named}/{next(self._numbers)}",
             "ExecutionStatus": "UNAVAILABLE",
             "text": text,
             "tags": tags,
@@ -142,7 +147,9 @@ class Stacks:
     def _change_set(self, region: str, name: str, of: str | None) -> tuple[Stack, dict[str, Any]]:
         for stack in self.every.values():
             for made in stack.change_sets.values():
-                if stack.region == region and (made["ChangeSetId"] == name or (stack.name, made["ChangeSetName"]) == (of, name)):
+                if stack.region == region and (
+                    made["ChangeSetId"] == name or (stack.name, made["ChangeSetName"]) == (of, name)
+                ):
                     return stack, made
         raise self.error("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
 
@@ -158,7 +165,10 @@ class Stacks:
         self.pending.append(lambda: bool(setattr(stack, "status", again)) or True)
 
     def delete_stack(self, region: str, StackName: str) -> Any:  # noqa: N803
-        self.delete(self.find(region, StackName))
+        stack = self.find(region, StackName)
+        stack.reason = self.imported.get(stack.id, "")
+        if not stack.reason:
+            self.delete(stack)
 
     def add(self, region: str, name: str, tags: dict[str, str]) -> Stack:
         made = Stack(region, name, f"arn:aws:cloudformation:{region}:1:stack/{name}/{next(self._numbers)}", "", tags)
@@ -197,7 +207,9 @@ class Stacks:
 
     def delete(self, stack: Stack) -> None:
         if stack.protected:
-            raise self.error("ValidationError", f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+            raise self.error(
+                "ValidationError", f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
         stack.status = "DELETE_IN_PROGRESS"
 
         def done() -> bool:
@@ -230,7 +242,8 @@ class Stacks:
         exports = {
             each["Export"]["Name"]
             for other in self.every.values()
-            if other.region == stack.region and other.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+            if other.region == stack.region
+            and other.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
             for each in json.loads(other.text).get("Outputs", {}).values()
         }
         missing = sorted(set(re.findall(r'"Fn::ImportValue": "([^"]+)"', text)) - exports)
@@ -261,6 +274,7 @@ def described(stack: Stack) -> dict[str, Any]:
         "StackName": stack.name,
         "StackId": stack.id,
         "StackStatus": stack.status,
+        "StackStatusReason": stack.reason,
         "EnableTerminationProtection": stack.protected,
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
         "LastUpdatedTime": stack.changed_at,
@@ -274,4 +288,7 @@ def differences(before: str, after: str) -> Iterator[dict[str, Any]]:
             action = "Modify" if name in old and name in new else "Remove" if name in old else "Add"
             kind = (new.get(name) or old[name])["Type"]
             change = {"Action": action, "LogicalResourceId": name, "ResourceType": kind, "Details": []}
-            yield {"Type": "Resource", "ResourceChange": change | ({"Replacement": "False"} if action == "Modify" else {})}
+            yield {
+                "Type": "Resource",
+                "ResourceChange": change | ({"Replacement": "False"} if action == "Modify" else {}),
+            }

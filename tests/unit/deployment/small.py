@@ -52,7 +52,9 @@ class Small:
         return Target(self.account, self.settings, self.outputs, every)
 
     def deploy(self, *, agree: bool = True, accepted: Collection[str] = (), live: bool = True) -> deploy.Done:
-        return deploy.deploy(self.target, self.archive, Watching(self.account, live=live), self._consent(agree), accepted)
+        return deploy.deploy(
+            self.target, self.archive, Watching(self.account, live=live), self._consent(agree), accepted
+        )
 
     def directly(self, region: str) -> deploy.Done:
         return deploy.directly(self.target, region, self.archive, Watching(self.account), self._consent(agree=True))
@@ -81,12 +83,19 @@ class Small:
         stacks, sets = self.account.stacks.every.values(), self.account.sets.every.values()
         return {
             "stacks": {
-                (each.tags["holdfast:stack"], each.region): (each.text, each.status, each.protected, sorted(each.change_sets))
+                (each.tags["holdfast:stack"], each.region): (
+                    each.text,
+                    each.status,
+                    each.protected,
+                    sorted(each.change_sets),
+                )
                 for each in stacks
             },
+            "count": len(stacks),
             "names": sorted(each.name.rpartition("-")[0] if "StackSet-" in each.name else each.name for each in stacks),
             "sets": {
-                each.name: (each.text, {i.region: (i.status, bool(i.stack)) for i in each.instances.values()}) for each in sets
+                each.name: (each.text, {i.region: (i.status, bool(i.stack)) for i in each.instances.values()})
+                for each in sets
             },
             "objects": {bucket: sorted(objects) for bucket, objects in self.account.objects.items()},
         }

@@ -89,6 +89,27 @@ def test_the_root_user_is_told_to_be_somebody_else(aws: Answers, ask: Callable[.
     assert list(prerequisites.identity(ask())) == []
 
 
+BUDGET = "AWS::Budgets::Budget"
+
+
+def test_a_type_that_a_region_lacks_is_in_the_way_even_if_it_is_not_made_there(
+    aws: Answers, ask: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas, "AT_ONCE", 1)  # answers are given in order
+    body = template(
+        Own=resource("Custom::Schema"),
+        Budget=resource(BUDGET, Condition="IsPrimaryRegion"),
+        Topic=resource("AWS::SNS::Topic"),
+    )
+    here = [Stack(name, region) for name in ("bootstrap", "storage") for region in (HOME, RECOVERY)]
+    asked = ask(SETTINGS, *here, Stack("api", HOME), api=body)
+    aws.refuses("cloudformation", RECOVERY, "describe_type", "TypeNotFoundException")
+    aws.will("cloudformation", RECOVERY, "describe_type", {}, Type="RESOURCE", TypeName="AWS::SNS::Topic")
+    told = one(quotas.resource_types(asked), Fault)
+    assert told.startswith(f"{RECOVERY}: CloudFormation has no {BUDGET} there")
+    aws.everything_was_asked()
+
+
 SERVING = template(
     One=resource("AWS::Lambda::Function", Properties={"FunctionName": "one", "ReservedConcurrentExecutions": 20}),
     Two=resource("AWS::Lambda::Function", Properties={"FunctionName": "two", "ReservedConcurrentExecutions": 30}),
@@ -309,7 +330,7 @@ def test_what_an_earlier_deployment_left_behind_is_in_the_way_of_a_new_one(
     aws.will("dynamodb", HOME, "describe_table", {"Table": {"TableName": "ledger"}}, TableName="ledger")
     aws.refuses("s3", RECOVERY, "head_bucket", "404")
     told = one(prerequisites.left_behind(ask(storage=KEPT)), Fault)
-    assert told.startswith(f"{HOME}: there is already the bucket v-{HOME}-{ACCOUNT}, the table ledger;")
+    assert told.startswith(f"{HOME}: these buckets and tables are there already: v-{HOME}-{ACCOUNT}, ledger;")
     assert "choose another project or stage than holdfast-test" in told
 
 
@@ -317,7 +338,7 @@ def test_somebody_elses_bucket_is_in_the_way_too(aws: Answers, ask: Callable[...
     aws.refuses("s3", HOME, "head_bucket", "404")
     aws.refuses("s3", RECOVERY, "head_bucket", "403")
     aws.refuses("dynamodb", HOME, "describe_table", "ResourceNotFoundException")
-    assert f"the bucket v-{RECOVERY}-{ACCOUNT}" in one(prerequisites.left_behind(ask(storage=KEPT)), Fault)
+    assert f"there already: v-{RECOVERY}-{ACCOUNT};" in one(prerequisites.left_behind(ask(storage=KEPT)), Fault)
 
 
 def test_what_belongs_to_a_stack_that_is_there_is_in_nobodys_way(ask: Callable[..., Asked]) -> None:

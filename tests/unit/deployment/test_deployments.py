@@ -1,19 +1,20 @@
-"""A deployment from nothing, again, changed, failed, interrupted: what is done, in which order, and what is left alone."""
+"""A deployment from nothing, again, changed, failed, interrupted: what is done, in which order, what is left alone."""
 
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from pathlib import Path
 
 import pytest
-from fake_account import Watching
+from fake_account import Killed, Watching
 from small import ARCHIVE, NAMES, PRIMARY, RECOVERY, Small
 
 from blueprints.order import Stack
 from deployment import deploy
 from deployment.errors import NotReady, Refused, StackFailed
-from deployment.progress import Progress
+from deployment.progress import Progress, Stopped
 
 EVERY = {Stack(name, region) for name in NAMES for region in (PRIMARY, RECOVERY)}
 
@@ -120,6 +121,27 @@ def test_a_record_whose_stack_is_gone_is_forgotten_and_the_stack_made_again(smal
     small.account.rest()
     assert small.deploy().made == (Stack("backup", lost.region),)
     assert small.picture() == _undisturbed(tmp_path)
+
+
+def test_what_stacksets_could_not_remove_is_let_go_and_removed_directly(small: Small, tmp_path: Path) -> None:
+    small.account.stacks.broken.add(("storage", PRIMARY))
+    with pytest.raises(StackFailed):
+        small.deploy()
+    small.account.stacks.broken.clear()
+    instance = small.account.sets.every["holdfast-sandbox-storage"].instances[PRIMARY]
+    instance.status = instance.detail = "INOPERABLE"
+    small.deploy()
+    assert small.picture() == _undisturbed(tmp_path)
+
+
+def test_a_whole_stack_that_its_set_calls_inoperable_is_taken_over_as_it_is(small: Small, tmp_path: Path) -> None:
+    small.deploy()
+    instance = small.account.sets.every["holdfast-sandbox-storage"].instances[PRIMARY]
+    instance.status = instance.detail = "INOPERABLE"
+    done = small.deploy()
+    assert not done.made
+    assert small.picture() == _undisturbed(tmp_path)
+    assert small.deploy().nothing
 
 
 def test_a_failed_change_sets_everything_back_and_names_the_stack_in_which_it_began(small: Small) -> None:
@@ -243,53 +265,38 @@ def test_a_region_that_the_settings_no_longer_name_is_refused(small: Small) -> N
 
 
 def test_what_is_under_way_is_waited_for_before_anything_is_planned(small: Small, tmp_path: Path) -> None:
-    small.account.die(60, after=True)
-    with pytest.raises(BaseException):  # noqa: B017, PT011  # whichever thread notices first
+    small.account.die_after(19)  # the stacks of the first set are begun
+    with pytest.raises((Killed, Stopped)):
         small.deploy()
     small.account.revive()
+    assert small.account.sets.busy()
     small.deploy()
+    assert small.kinds().get("under-way") is None
     assert small.picture() == _undisturbed(tmp_path)
 
 
 def test_whoever_interrupts_a_deployment_does_not_wait_for_aws(small: Small) -> None:
     class Patient(Watching):
-        """Waits for real, and has the deployment interrupted as soon as it does so in earnest."""
+        """Waits ten minutes for the second set, and has the deployment interrupted then."""
 
         def pause(self, seconds: float) -> None:
-            if any(name == "storage" for _, name, _ in small.account.stacks.log):
-                waiting.set()
+            if Stack("storage", RECOVERY) in small.order():
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
                 Progress.pause(self, 600)
             super().pause(seconds)
 
-    waiting = threading.Event()
-    progress = Patient(small.account)
-
-    def stop(self: object, *_: object, **__: object) -> None:
-        del self
-        assert waiting.wait(10)
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deployment.scheduling.wait", _interrupted_by(stop, when=waiting))
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
         with pytest.raises(KeyboardInterrupt):
-            deploy.deploy(small.target, small.archive, progress, lambda _: True)
+            deploy.deploy(small.target, small.archive, Patient(small.account), lambda _: True)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("deploy")]
-    small.account.rest()
-    assert not small.deploy().nothing
-
-
-def _interrupted_by(stop: object, when: threading.Event) -> object:
-    from concurrent.futures import wait  # noqa: PLC0415
-
-    def waits(futures: object, **options: object) -> object:
-        done = wait(futures, timeout=0.2, **options)  # type: ignore[arg-type, call-overload]
-        while not done.done:
-            if when.is_set():
-                stop()  # type: ignore[operator]
-            done = wait(futures, timeout=0.2, **options)  # type: ignore[arg-type, call-overload]
-        return done
-
-    return waits
+    assert Stack("backup", RECOVERY) not in small.order()
+    assert Stack("backup", RECOVERY) in small.deploy().made
 
 
 def _undisturbed(tmp_path: Path) -> dict[str, object]:

@@ -98,7 +98,7 @@ class HalfDead:
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         assert service == "cloudformation"
-        return self if region == OTHER else Dead()
+        return Dead() if region == HOME else self
 
     def get_paginator(self, name: str) -> Any:
         assert name == "describe_stacks"
@@ -122,7 +122,8 @@ def test_a_region_that_does_not_answer_is_told_and_the_other_one_is_shown() -> N
     assert "Could not connect to the endpoint URL" in silent.silent[HOME]
     assert {state.stack.region for state in silent.states if state.stack.name == "keys"} == {OTHER}
     assert silent.amiss
-    assert f"{HOME} does not answer" in page(silent)
+    assert f"  {HOME} does not answer\n" in page(silent)
+    assert "1 region does not answer." in page(silent)
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 
 from backup_fakes import PREFIX, PRIMARY, States
 from backup_world import World
 
 from handlers import protection, serve_catalogue
 from handlers.catalogue import room
+from handlers.core import names
+from handlers.core.names import iso
 
+HOUR = timedelta(hours=1)
 MACHINE = "arn:aws:states:{}:123456789012:stateMachine:holdfast-test-backup"
 
 
@@ -78,6 +82,43 @@ class Api:
         status, found, _ = self("GET", path, query=query or None)
         assert status == 200, found
         return found
+
+
+def backed_up(monkeypatch, **more):
+    """An API whose database has one verified point."""
+    world = World(**more)
+    world.backup()
+    world.rest()
+    made = Api(monkeypatch, world)
+    made.register()
+    return made
+
+
+def add_points(world, database, count, status="verified", **more):
+    """So many points of a database, one an hour, the last now."""
+    for hours in range(count):
+        at = world.time - hours * HOUR
+        point = names.point_id(database, at)
+        row = {
+            "pk": f"POINT#{point}",
+            "sk": "POINT",
+            "id": point,
+            "database": database,
+            "scheduled_at": iso(at),
+            "execution": "x",
+            "attempt": 1,
+            "status": status,
+            "levels": {"0": {"at": iso(at), "taken_at": iso(at)}},
+            "level": 0,
+            "problems": [],
+            "problem_count": 0,
+            "begun_at": iso(at),
+            "concluded_at": iso(at),
+            **more,
+        }
+        world.items[row["pk"], "POINT"] = row
+        if status != "running":
+            protection.note(world.ledger(), row)
 
 
 # ---- documents against their schemas ---------------------------------------------------------------------------------

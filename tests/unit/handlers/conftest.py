@@ -1,9 +1,10 @@
-"""A database of the application, for the tests that use one."""
+"""A database of the application, and the catalogue's API, for the tests that use one."""
 
 import gc
 import itertools
 
 import pytest
+from catalogue_room import Api
 from gated_database import Environment, GatedDatabase, migrated
 
 from handlers import database, once, serve_resources
@@ -51,3 +52,11 @@ def environments(tables, tmp_path):
     yield make
     for environment in made:
         environment.close()
+
+
+@pytest.fixture
+def api(monkeypatch):
+    """The catalogue's API, which knows one database."""
+    made = Api(monkeypatch)
+    made.register()
+    return made

@@ -27,11 +27,9 @@ def beside(monkeypatch, api):
 
 
 @pytest.fixture
-def api(monkeypatch):
-    made = Api(monkeypatch)
-    made.register()
-    made.world.fuse.calls = 0
-    return made
+def api(api):
+    api.world.fuse.calls = 0
+    return api
 
 
 def test_a_request_is_so_many_calls(api):

@@ -71,3 +71,9 @@ def remove(aws, name, region=PRIMARY):
     while client.describe_stacks(StackName=identifier)["Stacks"][0]["StackStatus"] != "DELETE_COMPLETE":
         assert time.monotonic() < deadline, f"{name} is still there: {failures(client, identifier)}"
         time.sleep(0.05)
+
+
+def ended(client, name):
+    """The status in which CloudFormation has left a stack, None while it is at work on it."""
+    status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    return None if status.endswith("_IN_PROGRESS") else status

@@ -1,11 +1,11 @@
-"""Stacks of the embedded AWS as a deployment meets them: change sets, exports in use, deletions, drift."""
+"""Stacks of the embedded AWS as a deployment meets them: change sets, and exports in use."""
 
 import json
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from deploying import CAPABILITIES, att, await_stack, deploy, document, failures, ref, remove, resource
+from deploying import CAPABILITIES, att, await_stack, deploy, ended, failures, ref, remove, resource
 from making import PRIMARY, eventually
 
 from sandbox.engine.cloudformation_replacements import name_property, recreation
@@ -43,11 +43,6 @@ def update(client, name, template):
     """Update a stack; answers the status in which it ends."""
     client.update_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=CAPABILITIES)
     return eventually(lambda: ended(client, name))
-
-
-def ended(client, stack):
-    status = client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    return None if status.endswith("_IN_PROGRESS") else status
 
 
 # Change sets
@@ -167,6 +162,22 @@ def test_a_named_resource_is_not_replaced_under_its_name(aws, cloudformation, na
     assert reason.startswith("CloudFormation cannot update a stack when a custom-named resource requires replacing.")
 
 
+def test_a_health_check_is_changed_in_place(aws, cloudformation, name):
+    def check(status):
+        alarm = {"Name": name, "Region": PRIMARY}
+        config = {"Type": "CLOUDWATCH_METRIC", "AlarmIdentifier": alarm, "InsufficientDataHealthStatus": status}
+        return {"Check": resource("Route53::HealthCheck", HealthCheckConfig=config)}
+
+    deploy(aws, name, check("Unhealthy"))
+    before = cloudformation.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+    deploy(aws, name, check("Healthy"), operation="update")
+
+    after = cloudformation.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+    assert after == before
+    found = aws.client("route53").get_health_check(HealthCheckId=after)["HealthCheck"]["HealthCheckConfig"]
+    assert found["InsufficientDataHealthStatus"] == "Healthy"
+
+
 # Exports
 
 
@@ -204,104 +215,4 @@ def test_an_import_that_a_condition_keeps_away_does_not_count(aws, cloudformatio
     cloudformation.create_stack(StackName=f"{name}-user", TemplateBody=json.dumps(body))
     await_stack(cloudformation, f"{name}-user")
 
-    remove(aws, name)
-
-
-# Deletions
-
-
-def test_a_bucket_with_objects_stays_and_so_does_its_stack(aws, cloudformation, name):
-    deploy(aws, name, {"Bucket": resource("S3::Bucket", BucketName=name)})
-    aws.client("s3").put_object(Bucket=name, Key="k", Body=b"v")
-
-    cloudformation.delete_stack(StackName=name)
-
-    assert eventually(lambda: ended(cloudformation, name)) == "DELETE_FAILED"
-    assert "not empty" in dict(failures(cloudformation, name))["Bucket"]
-    aws.client("s3").delete_object(Bucket=name, Key="k")
-    remove(aws, name)
-
-
-def test_a_protected_user_pool_stays(aws, cloudformation, name):
-    deploy(aws, name, {"Pool": resource("Cognito::UserPool", UserPoolName=name, DeletionProtection="ACTIVE")})
-    pool = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Pool")["StackResourceDetail"]
-    cognito, identifier = aws.client("cognito-idp"), pool["PhysicalResourceId"]
-
-    with pytest.raises(ClientError, match="deletion protection is activated"):
-        cognito.delete_user_pool(UserPoolId=identifier)
-    cloudformation.delete_stack(StackName=name)
-    assert eventually(lambda: ended(cloudformation, name)) == "DELETE_FAILED"
-
-    cognito.update_user_pool(UserPoolId=identifier, DeletionProtection="INACTIVE")
-    remove(aws, name)
-
-
-def test_a_database_leaves_a_snapshot_when_its_policy_says_so(aws, cloudformation, name):
-    database = resource(
-        "RDS::DBInstance",
-        DBInstanceIdentifier=name,
-        Engine="mysql",
-        DBInstanceClass="db.t4g.micro",
-        AllocatedStorage="20",
-        MasterUsername="admin",
-        ManageMasterUserPassword=True,
-        DeletionProtection=True,
-    )
-    deploy(aws, name, {"Database": {**database, "DeletionPolicy": "Snapshot"}})
-    rds = aws.client("rds")
-
-    cloudformation.delete_stack(StackName=name)
-    assert eventually(lambda: ended(cloudformation, name), 30) == "DELETE_FAILED"
-    assert "deletion protection" in dict(failures(cloudformation, name))["Database"]
-    rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-    remove(aws, name)
-
-    (snapshot,) = rds.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
-    assert snapshot["DBSnapshotIdentifier"].startswith(f"{name}-snapshot-database-")
-    assert snapshot["Status"] == "available"
-    with pytest.raises(ClientError, match="DBInstanceNotFound"):
-        rds.describe_db_instances(DBInstanceIdentifier=name)
-
-
-def test_a_failed_creation_leaves_no_bucket_that_is_retained_except_on_creation(aws, cloudformation, name):
-    body = {
-        "Resources": {
-            "Bucket": {**resource("S3::Bucket", BucketName=name), "DeletionPolicy": "RetainExceptOnCreate"},
-            "Broken": {"Type": "Custom::Broken", "DependsOn": "Bucket", "Properties": {"ServiceToken": "nothing"}},
-        }
-    }
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
-    assert eventually(lambda: ended(cloudformation, name)) == "ROLLBACK_COMPLETE"
-    assert name not in {bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]}
-
-
-# Drift
-
-
-def test_drift_of_a_key_and_of_a_ledger_is_found(aws, cloudformation, name):
-    policy = document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"})
-    table = resource(
-        "DynamoDB::GlobalTable",
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        Replicas=[{"Region": PRIMARY, "DeletionProtectionEnabled": True}],
-    )
-    deploy(aws, name, {"Key": resource("KMS::Key", KeyPolicy=policy, Enabled=True), "Table": table})
-
-    def drift():
-        begun = cloudformation.detect_stack_drift(StackName=name)["StackDriftDetectionId"]
-        status = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=begun)
-        drifts = cloudformation.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
-        return status["StackDriftStatus"], {
-            one["LogicalResourceId"]: [part["PropertyPath"] for part in one.get("PropertyDifferences", [])]
-            for one in drifts
-        }
-
-    assert drift() == ("IN_SYNC", {"Key": [], "Table": []})
-    key = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Key")["StackResourceDetail"]
-    aws.client("kms").disable_key(KeyId=key["PhysicalResourceId"])
-    aws.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
-    assert drift() == ("DRIFTED", {"Key": ["/Enabled"], "Table": ["/Replicas/0/DeletionProtectionEnabled"]})
     remove(aws, name)
