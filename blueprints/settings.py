@@ -132,7 +132,8 @@ class Settings:
         primary_region: Region that takes writes and backups.
         recovery_region: Region that receives copies and can be promoted (DR).
         log_retention: Days that logs are kept.
-        permissions_boundary: ARN of the policy that bounds every role, or nothing.
+        permissions_boundary: ARN of the policy that bounds every role, or nothing. It bounds those of StackSets, too,
+            and must leave them room: to assume a role, and for all that the templates make.
         stack_sets: Who lets StackSets deploy to both regions.
         network: The private network.
         database: The platform's own database, or nothing.

@@ -26,6 +26,7 @@ from awacs.aws import (
     Principal,
     Statement,
     StringEquals,
+    StringNotEquals,
 )
 from troposphere import AccountId, Sub, Template, iam
 
@@ -51,6 +52,7 @@ POLICIES = {
 # lists is among them, since much of that has none; but not who lists a bucket, which tells of the objects in it.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 UNNAMED = {
+    "cloudwatch": ("PutMetricData",),
     "codedeploy": ("GetDeploymentConfig", "StopDeployment"),
     "events": ("PutPermission", "RemovePermission"),
     "lambda": ("CreateEventSourceMapping", "GetCodeSigningConfig", "GetLayerVersion"),
@@ -170,9 +172,11 @@ def _ours(settings: Settings) -> dict[str, list[Sub]]:
             "delivery-source:*",
             "delivery-destination:*",
         ),
-        # An instance that is not ours stays out of reach; groups, proxies and targets have names that AWS makes up.
+        # An instance that is not ours stays out of reach; groups, proxies and targets have names that AWS makes up. A
+        # final snapshot bears the name of the stack, stackset-<set>-<id>, and RDS asks for the right to make it there.
+        # https://github.com/gigascience/gigadb-website/issues/2053
         "rds": anywhere(
-            "rds", f"db:{p}-*", f"snapshot:{p}-*", "db-proxy:*", "og:*", "pg:*", "subgrp:*", "target-group:*"
+            "rds", f"db:{p}-*", f"snapshot:*{p}-*", "db-proxy:*", "og:*", "pg:*", "subgrp:*", "target-group:*"
         ),
         "s3": [Sub(f"arn:${{AWS::Partition}}:s3:::{p}-*")],
         "scheduler": anywhere("scheduler", f"schedule/default/{p}-*"),
@@ -205,6 +209,14 @@ def _stacks(settings: Settings) -> list[Statement]:
             "ReadTemplatesAndPackages",
             [awacs.s3.GetObject, awacs.s3.GetObjectVersion],
             [arns.objects(settings, arns.ARTIFACTS, region=ANYWHERE)],
+        ),
+        # "StackSets uses these permissions to notify the stack instance state", says the page above, of buckets that it
+        # does not name and that are not ours. It asks for all of S3; these leave everything in this account alone.
+        unscoped(
+            "NotifyOfInstances",
+            [awacs.s3.GetObject, awacs.s3.GetObjectVersion, awacs.s3.PutObject],
+            "AWS's own buckets, whose names it does not tell; never one of this account",
+            StringNotEquals("aws:ResourceAccount", AccountId),
         ),
         # A custom resource is a call of a function of the same template.
         allow(

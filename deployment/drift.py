@@ -109,7 +109,7 @@ def _drifted(target: Target, found: Found) -> Iterator[Drifted]:
             differences = tuple(
                 Difference(one["PropertyPath"], one.get("ExpectedValue", ""), one.get("ActualValue", ""))
                 for one in each.get("PropertyDifferences", [])
-                if not _by_us(target.settings, kind, one["PropertyPath"])
+                if not (_by_us(target.settings, kind, one["PropertyPath"]) or _incomparable(one))
             )
             deleted = each["StackResourceDriftStatus"] == "DELETED"
             if differences or deleted:
@@ -121,3 +121,13 @@ def _by_us(settings: Settings, kind: str, path: str) -> bool:
     """Whether the deployment itself makes that difference: it tells the login page an address that CloudFront gave."""
     known = bool(settings.domain or settings.site.address or not settings.site.cloudfront)
     return not known and kind == "AWS::Cognito::UserPoolClient" and path.startswith(ADDRESSES)
+
+
+def _incomparable(difference: Mapping[str, Any]) -> bool:
+    """Whether a template names a key by its alias, where the service answers with the key's id.
+
+    The ledger's replicas do; CloudFormation takes that for a difference.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1802
+    """
+    expected, actual = difference.get("ExpectedValue", ""), difference.get("ActualValue", "")
+    return ":alias/" in expected and bool(actual) and ":alias/" not in actual

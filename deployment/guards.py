@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,10 @@ RECOVERY_POINTS, LOCKS, DATA = "recovery-points", "locks", "data"
 DESPITE = (RECOVERY_POINTS, LOCKS, DATA)
 LOOKED_AT = 100  # newest versions of a bucket whose lock is asked for; older ones are locked no longer than these
 AT_ONCE = 16  # requests
+# The second: the bucket locks nothing at all.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectRetention.html
+UNLOCKED = ("NoSuchObjectLockConfiguration", "InvalidRequest")
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html (at most 60)
 USERS = 60
 
@@ -117,11 +121,9 @@ def _locks(target: Target, resources: Sequence[Resource]) -> Iterator[Obstacle]:
         client = target.aws.client("s3", each.stack.region)
         count, until = _locked(client, each.id)
         if count:
-            yield Obstacle(
-                LOCKS,
-                f"{each.id} holds {count} under an Object Lock, the last one until {until:%Y-%m-%d %H:%M} UTC: they "
-                "stay and cost until then",
-            )
+            end = "somebody lifts its legal hold" if until == FOR_EVER else f"{until:%Y-%m-%d %H:%M} UTC"
+            what = f"{each.id} holds {count} under an Object Lock, the last one until {end}"
+            yield Obstacle(LOCKS, f"{what}: nobody can delete them before, and they cost")
 
 
 def _locked(client: Any, bucket: str) -> tuple[str, datetime]:
@@ -137,10 +139,11 @@ def _locked(client: Any, bucket: str) -> tuple[str, datetime]:
         newest = heapq.nlargest(LOOKED_AT, both, key=lambda version: version["LastModified"])
 
     def until(version: Mapping[str, Any]) -> datetime | None:
-        head = client.head_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
-        if head.get("ObjectLockLegalHoldStatus") == "ON":
-            return datetime.max.replace(tzinfo=UTC)
-        found: datetime | None = head.get("ObjectLockRetainUntilDate")
+        which = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
+        # HeadObject knows both, and wants permission to read the backups.
+        if _lock(client.get_object_legal_hold, which).get("LegalHold", {}).get("Status") == "ON":
+            return FOR_EVER
+        found: datetime | None = _lock(client.get_object_retention, which).get("Retention", {}).get("RetainUntilDate")
         return found
 
     with ThreadPoolExecutor(AT_ONCE, "locks") as pool:
@@ -148,6 +151,16 @@ def _locked(client: Any, bucket: str) -> tuple[str, datetime]:
     more = len(ends) == len(newest) < number
     words = f"{len(ends)} or more of {number} objects" if more else _count(len(ends), "object")
     return (words, max(ends)) if ends else ("", datetime.min.replace(tzinfo=UTC))
+
+
+def _lock(ask: Callable[..., Mapping[str, Any]], which: Mapping[str, str]) -> Mapping[str, Any]:
+    """What is known of a version's lock; nothing if it never had one."""
+    try:
+        return ask(**which)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in UNLOCKED:
+            raise
+        return {}
 
 
 # ---- data ------------------------------------------------------------------------------------------------------------

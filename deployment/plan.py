@@ -13,6 +13,7 @@ from blueprints.order import Stack
 from deployment import changes, preview, set_template
 from deployment.changes import Change, Template
 from deployment.errors import Refused
+from deployment.survey import REVIEWED
 from deployment.target import BOOTSTRAP, STACKSETS
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def refuse_loss(plan: Plan, accepted: Collection[str]) -> None:
 def _entry(target: Target, stack: Stack, found: Found | None, stop: threading.Event) -> Entry:
     """What becomes of one stack."""
     new = tuple(changes.created(json.loads(target.text(stack.name)), stack.region))
-    if found is None:
+    if found is None or found.status == REVIEWED:  # a run was interrupted before it executed its change set
         return Entry(stack, "create", new)
     if found.under_way:
         return Entry(stack, "under-way", found=found, note=found.status)

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from blueprints.order import Stack
 from deployment.asked import Asked, Fault, Note
 
 
@@ -133,18 +134,28 @@ def same_regions(asked: Asked) -> Iterator[Note | Fault]:
 def left_behind(asked: Asked) -> Iterator[Note | Fault]:
     """Nothing of an earlier deployment is in the way: buckets and tables are retained, and keep their names."""
     for region in asked.pair():
-        buckets = asked.resources(region, "AWS::S3::Bucket")
-        names = [_bucket(asked, region, each) for stack, each in buckets if stack not in asked.found]
+        buckets = (each for stack, each in asked.resources(region, "AWS::S3::Bucket") if not _owns(asked, stack))
+        names = [_bucket(asked, region, each) for each in buckets]
         there = [name for name in names if name and _has_bucket(asked.client("s3", region), name)]
         tables = asked.resources(region, "AWS::DynamoDB::GlobalTable")
-        names = [each.get("TableName", "") for stack, each in tables if stack not in asked.found]
+        names = [each.get("TableName", "") for stack, each in tables if not _owns(asked, stack)]
         there += [name for name in names if name and _has_table(asked.client("dynamodb", region), name)]
         if there:
             yield Fault(
                 f"{region}: these buckets and tables are there already: {', '.join(there)}; an earlier deployment may "
-                "have left them, or they are somebody else's: remove them if nobody needs what they hold, or choose "
-                f"another project or stage than {asked.target.settings.prefix}"
+                "have left them, or they are somebody else's: remove them if nobody needs what they hold (a table once "
+                "its deletion protection is lifted), or choose another project or stage than "
+                f"{asked.target.settings.prefix}"
             )
+
+
+def _owns(asked: Asked, stack: Stack) -> bool:
+    """Whether what the template names belongs to the stack that is there.
+
+    A first creation that was rolled back owns nothing any more: what it has still left was retained.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+    """
+    return stack in asked.found and asked.found[stack].status != "ROLLBACK_COMPLETE"
 
 
 def _bucket(asked: Asked, region: str, properties: dict[str, Any]) -> str:

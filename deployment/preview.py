@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import changes
 from deployment.changes import Change, Template
@@ -115,10 +117,29 @@ def _complete(client: Any, name: str, stop: threading.Event) -> bool:
         if described["Status"] == "FAILED":
             if any(words in reason for words in NOTHING):
                 return False
-            raise NoPreview(" ".join(reason.split()) or "CloudFormation gave no reason")
+            raise NoPreview(reason_of(client, described) or "CloudFormation gave no reason")
         if stop.wait(pause):
             raise Interrupted
     raise AssertionError  # pauses never end
+
+
+def reason_of(client: Any, described: Mapping[str, Any]) -> str:
+    """Why a change set failed: each resource that CloudFormation's early validation refused, or else its own reason.
+
+    The change set itself says only that something was refused; what that was is forgotten with it.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
+    """
+    with suppress(BotoCoreError, ClientError):
+        which = {"ChangeSetName": described["ChangeSetId"], "Filters": {"FailedEvents": True}}
+        told = [
+            f"{each['LogicalResourceId']} ({each.get('ResourceType', '?')}): {each['ValidationStatusReason']}"
+            for page in client.get_paginator("describe_events").paginate(**which)
+            for each in page.get("OperationEvents", [])
+            if each.get("ValidationStatusReason") and each.get("LogicalResourceId")
+        ]
+        if told:
+            return " ".join("; ".join(dict.fromkeys(told)).split())
+    return " ".join(str(described.get("StatusReason", "")).split())
 
 
 def _delete(client: Any, name: str, stack: str | None = None) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from deployment.progress import Progress
 
 AT_ONCE = 16  # stacks and sets that are worked on
+# Seconds. A signal that comes in the moment before the main thread falls asleep is seen only when it wakes up.
+# https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers
+HEARTBEAT = 0.5
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -63,10 +66,12 @@ class Crew:
         if not running:
             raise ValueError("these wait for each other")
         try:
-            return wait(running, return_when=FIRST_COMPLETED).done
+            while not (done := wait(running, HEARTBEAT, FIRST_COMPLETED).done):
+                pass
         except BaseException:
             self._progress.stop()
             raise
+        return done
 
 
 def _ready(waiting: Collection[Key], needs: Mapping[Key, Collection[Key]], done: Collection[Key]) -> list[Key]:

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from deployment.bars import Bar
 from deployment.errors import StackFailed
-from deployment.preview import NOTHING
+from deployment.preview import NOTHING, reason_of
+from deployment.survey import REVIEWED
 from deployment.target import CAPABILITIES
 from deployment.waiting import pauses
 
@@ -26,9 +27,6 @@ GONE = "DELETE_COMPLETE"
 UNKNOWN = "CloudFormation named no reason"
 ROLLBACK_STUCK = "UPDATE_ROLLBACK_FAILED"
 UNFINISHED = "DELETE_FAILED"
-# A stack is made by CREATE as long as nothing was ever executed on it.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html (ChangeSetType)
-ONLY_REVIEWED = "REVIEW_IN_PROGRESS"
 BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
@@ -52,7 +50,9 @@ def apply(
     stack, progress = bar.stack, bar.progress
     client = target.aws.client("cloudformation", stack.region)
     found = _ready(target, found, progress)
-    fresh = found is None or found.status == ONLY_REVIEWED
+    # A stack is made by CREATE as long as nothing was ever executed on it.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html (ChangeSetType)
+    fresh = found is None or found.status == REVIEWED
     name = found.name if found else target.direct_name(stack)
     made = _change_set(client, stack, _request(target, stack, name, source, fresh=fresh), progress)
     if made is None:
@@ -173,7 +173,7 @@ def _ready(target: Target, found: Found | None, progress: Progress) -> Found | N
     Raises:
         StackFailed: A rollback that had failed failed again, or what never was complete can't be removed.
     """
-    if found is None or found.complete or found.status == ONLY_REVIEWED:
+    if found is None or found.complete or found.status == REVIEWED:
         return found
     if found.status == ROLLBACK_STUCK:
         status = resume_rollback(target, found, progress)
@@ -213,11 +213,12 @@ def _change_set(client: Any, stack: Stack, request: Mapping[str, Any], progress:
         described = _settled(client, which, progress)
     if described["Status"] == "CREATE_COMPLETE":
         return str(described["ChangeSetId"])
+    nothing = any(words in described.get("StatusReason", "") for words in NOTHING)
+    reason = "" if nothing else reason_of(client, described)
     client.delete_change_set(**which)
-    reason = described.get("StatusReason", "")
-    if any(words in reason for words in NOTHING):
+    if nothing:
         return None
-    raise StackFailed(stack, "as it was", " ".join(reason.split()) or "CloudFormation can't say what would change")
+    raise StackFailed(stack, "as it was", reason or "CloudFormation can't say what would change")
 
 
 def _left_behind(

@@ -266,7 +266,7 @@ def _amiss(found: Found, code: Code | None, instance: Instance | None, *, drifte
         why = f": {instance.reason}" if instance.reason else ""
         yield f"is {instance.status} to StackSets{why}; {DEPLOY} brings it up to date"
     if drifted:
-        yield "has resources that are not as its template says"
+        yield "has resources that are not as its template says, see below: put them back, or change the code"
 
 
 def _all(ask: Callable[[Any], T], of: Iterable[Any]) -> list[T]:

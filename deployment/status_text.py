@@ -46,9 +46,9 @@ def _table(report: Report, paint: Paint, now: datetime) -> Iterator[str]:
 def _cell(state: State, width: int, paint: Paint, now: datetime) -> str:
     word = _word(state)
     rest = f" · {age(state.changed_at, now)}" if state.changed_at else ""
-    if state.amiss and word == "current":
-        rest += " !"
-    return paint(word, STYLES[word]) + paint(rest, DIM) + " " * (width - len(word) - len(rest))
+    mark = " !" if state.amiss and word == "current" else ""
+    empty = " " * (width - len(word) - len(rest) - len(mark))
+    return paint(word, STYLES[word]) + paint(rest, DIM) + paint(mark, YELLOW) + empty
 
 
 def _word(state: State) -> str:

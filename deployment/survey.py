@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # A stack that never was complete holds nothing that anybody could have used; CloudFormation can only remove it.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html (stack status codes)
-NEVER_COMPLETE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS")
+REVIEWED = "REVIEW_IN_PROGRESS"  # there are change sets, and none was ever executed
+NEVER_COMPLETE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", REVIEWED)
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 

@@ -25,8 +25,8 @@ from tests.pairwise import CASES, settings_of
 HANDLERS = ("create", "read", "update", "delete")
 REGION = "us-east-1"  # which has every type, CloudFront's too
 
-# Services that types of ours can work with, and ours do not. Where a handler looks into one whatever it is asked for (the
-# targets of a table's scaling, billing views), it may.
+# Services that types of ours can work with, and ours do not. Where a handler may look into one whatever it is asked for
+# (the targets of a table's scaling, billing views), it is not among them.
 UNUSED_SERVICES = {
     "acm-pca": "certificates come from ACM itself",
     "amplify": "the firewall stands before an API and CloudFront, not before an Amplify app",
@@ -97,6 +97,7 @@ ALSO = {
 MEANT = {
     "application-autoscaling:Describe*": (
         "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:DescribeScalingPolicies",
         "application-autoscaling:DescribeScheduledActions",
     ),
@@ -104,6 +105,7 @@ MEANT = {
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeContributorInsights",
         "dynamodb:DescribeKinesisStreamingDestination",
+        "dynamodb:DescribeLimits",  # a new replica asks; https://github.com/aws/aws-cdk/issues/12113
         "dynamodb:DescribeTable",
         "dynamodb:DescribeTableReplicaAutoScaling",
         "dynamodb:DescribeTimeToLive",

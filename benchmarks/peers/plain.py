@@ -6,7 +6,20 @@ from pathlib import Path
 
 import yaml
 
-from blueprints import api, backup, database, interface, keys, network, observability, outputs, site, storage
+from blueprints import (
+    api,
+    backup,
+    bootstrap,
+    database,
+    interface,
+    keys,
+    network,
+    observability,
+    outputs,
+    site,
+    stacksets,
+    storage,
+)
 from blueprints.settings import PRODUCTION as SETTINGS
 
 yaml.CSafeLoader = yaml.SafeLoader  # what safe_load takes
@@ -19,6 +32,7 @@ database_outputs = outputs.DatabaseOutputs.imported(SETTINGS)
 interface.remember(Path(".cache") / "openapi.json")  # the routes are no part of what is compared
 document = interface.document(database=True)
 templates = {
+    "bootstrap": bootstrap.blueprint(SETTINGS),
     "keys": keys.blueprint(SETTINGS),
     "network": network.blueprint(SETTINGS, keys_outputs),
     "storage": storage.blueprint(SETTINGS, keys_outputs),
@@ -28,8 +42,11 @@ templates = {
     "site": site.blueprint(SETTINGS),
     "observability": observability.blueprint(SETTINGS, keys_outputs),
 }
+texts = {name: template.to_json() for name, template in templates.items()}
+templates["stacksets"] = stacksets.blueprint(SETTINGS, texts)  # the sets follow from the other templates' digests
+texts["stacksets"] = templates["stacksets"].to_json()
 for name, template in templates.items():
-    (folder / f"{name}.json").write_text(template.to_json())
+    (folder / f"{name}.json").write_text(texts[name])
     for resource in template.resources.values():
         if resource.resource_type == "AWS::StepFunctions::StateMachine":
             (folder / f"{resource.title}.asl.json").write_text(json.dumps(resource.Definition, indent=2))

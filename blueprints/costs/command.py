@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +68,16 @@ def run(argv: Sequence[str], templates: Templates) -> int:
         print(f"build.py cost: {error}", file=sys.stderr)  # noqa: T201 (a command line tool prints)
         return 2
     if args.json:
-        print(json.dumps({"deployments": [report.data(each) for each in estimates]}, indent=2))  # noqa: T201
+        _print(json.dumps({"deployments": [report.data(each) for each in estimates]}, indent=2))
     else:
-        print("\n\n\n".join(report.text(each) for each in estimates))  # noqa: T201
+        _print("\n\n\n".join(report.text(each) for each in estimates))
     return 0
+
+
+def _print(text: str) -> None:
+    """Print *text* to a reader who may have enough of it before its end (``| head``)."""
+    try:
+        print(text, flush=True)  # noqa: T201 (a command line tool prints)
+    except BrokenPipeError:
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,6 +24,7 @@ BESIDES = {
     "cloudformation:*": "AWS asks for all of CloudFormation",
     "s3:GetObject": "templates and the functions' package",
     "s3:GetObjectVersion": "templates and the functions' package",
+    "s3:PutObject": "StackSets tells of its instances, in buckets of AWS",
     "lambda:InvokeFunction": "custom resources",
     "cloudformation:DescribeStackDriftDetectionStatus": "drift",
     "cloudformation:GetTemplateSummary": "reads a template before it is used",
@@ -331,20 +332,30 @@ def test_it_hands_roles_only_to_the_services_that_the_templates_hand_them_to():
     assert set(hand["Condition"]["StringEquals"]["iam:PassedToService"]) == trusted - {"export.rds.amazonaws.com"}
 
 
-def test_it_deletes_no_key_lifts_no_lock_and_reads_no_object_but_templates_and_packages():
+def test_it_deletes_no_key_lifts_no_lock_and_touches_no_object_but_to_read_templates_and_packages():
     never = {"kms:ScheduleKeyDeletion", "kms:DisableKey", "s3:BypassGovernanceRetention", "s3:PutObjectRetention"}
 
-    assert not (never | {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"}) & allowed("PRODUCTION")
+    assert not (never | {"s3:DeleteObject", "s3:DeleteObjectVersion"}) & allowed("PRODUCTION")
     for statement in said("PRODUCTION"):
-        if "s3:GetObject" in statement["Action"]:
-            assert statement["Resource"] == [f"arn:aws:s3:::holdfast-production-artifacts-*-{ACCOUNT}/*"]
+        if {"s3:GetObject", "s3:PutObject"} & set(statement["Action"]):
+            elsewhere = statement.get("Condition") == {"StringNotEquals": {"aws:ResourceAccount": ACCOUNT}}
+            assert elsewhere or statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+            assert elsewhere or statement["Resource"] == [f"arn:aws:s3:::holdfast-production-artifacts-*-{ACCOUNT}/*"]
+
+
+def test_a_final_snapshot_which_bears_the_name_of_its_stack_is_within_reach():
+    arn = f"arn:aws:rds:eu-west-1:{ACCOUNT}:snapshot:stackset-holdfast-production-database-0f-snapshot-instance-1"
+    (manage,) = [statement for statement in said("PRODUCTION") if "rds:CreateDBSnapshot" in statement["Action"]]
+
+    assert "rds:AddTagsToResource" in manage["Action"]
+    assert any(fnmatchcase(arn, pattern) for pattern in manage["Resource"])
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_what_names_no_resource_is_confined_to_the_deployments_regions(option):
     settings = OPTIONS[option]
     for statement in said(option):
-        if statement["Resource"] == ["*"] and statement["Sid"] != "ReadStacks":
+        if statement["Resource"] == ["*"] and statement["Sid"] not in {"ReadStacks", "NotifyOfInstances"}:
             regions = statement["Condition"]["StringEquals"]["aws:RequestedRegion"]
             assert set(regions) == {*settings.regions, "us-east-1"}
 

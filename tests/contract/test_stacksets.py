@@ -170,6 +170,13 @@ def test_it_is_small_enough_to_be_sent_as_it_is(option):
     assert len(texts(option)["stacksets"].encode()) <= BODY
 
 
+@each_option
+def test_every_template_is_ascii_since_cloudformation_gives_nothing_else_back(option):
+    # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220 (a question mark for the rest)
+    for text in texts(option).values():
+        assert all(node.isascii() for node in walk(json.loads(text)) if isinstance(node, str))
+
+
 def test_a_changed_template_changes_its_own_set_and_no_other():
     before = build.STACKS["stacksets"](PRODUCTION, texts("PRODUCTION")).to_dict()["Resources"]
     changed = texts("PRODUCTION") | {"backup": texts("PRODUCTION")["backup"] + "\n"}

@@ -53,6 +53,8 @@ OPERATIONS = {
     "kms.DescribeKey",
     "lambda.GetAccountSettings",
     "rds.DescribeAccountAttributes",
+    "s3.GetObjectLegalHold",
+    "s3.GetObjectRetention",
     "s3.HeadBucket",
     "s3.HeadObject",
     "s3.ListObjectVersions",

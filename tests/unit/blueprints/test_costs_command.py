@@ -29,13 +29,15 @@ def test_the_text_names_the_sum_the_parts_and_what_is_not_sure(capsys):
     assert "1,460 x 0.017?" in said
     assert "prices are not confirmed: " in said
     assert "stands in" not in said
-    assert "more than alerts.monthly_budget (500): AWS Budgets will tell you" in said
     assert max(map(len, said.splitlines())) <= 125
 
 
-def test_a_month_within_the_budget_is_not_called_more(capsys):
-    assert command.run(["--stage", "sandbox"], templates) == 0
-    assert "monthly_budget" not in capsys.readouterr().out
+@pytest.mark.parametrize(("gigabytes", "more"), [("50", False), ("200", True)])
+def test_a_month_beyond_the_budget_is_said_to_be_so(capsys, gigabytes, more):
+    assert command.run(["--stage", "production", "--gigabytes", gigabytes], templates) == 0
+    budget = PROFILES["PRODUCTION"].alerts.monthly_budget
+    told = f"more than alerts.monthly_budget ({budget}): AWS Budgets will tell you"
+    assert (told in capsys.readouterr().out) == more
 
 
 def test_the_json_holds_every_line_and_adds_up(capsys):

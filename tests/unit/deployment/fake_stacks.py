@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fake_sets import Sets
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+EARLY = "The following validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]."
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -43,6 +44,7 @@ class Stacks:
 
     Attributes:
         broken: Stacks, by their tag and region, one of whose resources can't be made or changed.
+        taken: Stacks, in the same way, one of whose names is taken already.
         imported: By id, why a stack is not deleted.
         sets: The StackSets that the resources of a stack may be.
         pending: What happens when time passes.
@@ -55,6 +57,7 @@ class Stacks:
         self.every: dict[tuple[str, str], Stack] = {}
         self.gone: dict[str, Stack] = {}
         self.broken: set[tuple[str, str]] = set()
+        self.taken: set[tuple[str, str]] = set()
         self.imported: dict[str, str] = {}
         self.pending: list[Callable[[], bool]] = []  # each answers whether it is over
         self.log: list[tuple[str, str, str]] = []  # what, stack (by its tag), region
@@ -125,6 +128,13 @@ class Stacks:
         same = json.loads(text) == json.loads(stack.text or "{}") and tags == stack.tags
         if same and kind == "UPDATE":
             made.update(Status="FAILED", StatusReason=NO_CHANGES)
+        elif (tags["holdfast:stack"], region) in self.taken:
+            refused = {
+                "LogicalResourceId": "Thing",
+                "ResourceType": "AWS::SNS::Topic",
+                "ValidationStatusReason": "taken",
+            }
+            made.update(Status="FAILED", StatusReason=EARLY, events=[refused])
         else:
             made.update(Status="CREATE_COMPLETE", ExecutionStatus="AVAILABLE")
         return {"Id": made["ChangeSetId"], "StackId": stack.id}
@@ -152,6 +162,10 @@ class Stacks:
                 ):
                     return stack, made
         raise self.error("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
+
+    def describe_events(self, region: str, ChangeSetName: str, Filters: dict[str, bool]) -> Any:  # noqa: N803
+        assert Filters == {"FailedEvents": True}
+        return {"OperationEvents": self._change_set(region, ChangeSetName, None)[1].get("events", [])}
 
     # ---- the rest of a stack's life
 

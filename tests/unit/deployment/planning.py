@@ -33,6 +33,7 @@ class CloudFormation:
     templates: dict[str, Any] = field(default_factory=dict)  # by name of the stack
     changes: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # what change sets will say
     reasons: dict[str, str] = field(default_factory=dict)  # why change sets will fail
+    events: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # of change sets that failed
     refusals: dict[str, Exception] = field(default_factory=dict)
     left: dict[str, dict[str, str]] = field(default_factory=dict)  # status of a stack's resources
     looks_until_complete: int = 1
@@ -59,7 +60,8 @@ class CloudFormation:
         if one["looks"] <= self.looks_until_complete:
             return {"Status": "CREATE_IN_PROGRESS", "Changes": []}
         if one["stack"] in self.reasons:
-            return {"Status": "FAILED", "StatusReason": self.reasons[one["stack"]], "Changes": []}
+            about = {"ChangeSetId": asked["ChangeSetName"], "StatusReason": self.reasons[one["stack"]]}
+            return {"Status": "FAILED", "Changes": [], **about}
         return {"Status": "CREATE_COMPLETE", "Changes": []}
 
     def delete_change_set(self, **asked: str) -> dict[str, Any]:
@@ -87,6 +89,12 @@ class CloudFormation:
                     yield {"StackResourceSummaries": [{"LogicalResourceId": name, "ResourceStatus": status}]}
                 return
             stack = self.cloud.sets[asked["ChangeSetName"]]["stack"]
+            if self.operation == "describe_events":
+                assert asked["Filters"] == {"FailedEvents": True}
+                if stack not in self.cloud.events:
+                    raise refusal("AccessDenied", operation="DescribeEvents")
+                yield from ({"OperationEvents": [event]} for event in self.cloud.events[stack])
+                return
             for change in self.cloud.changes[stack]:  # a page for each
                 yield {"Changes": [{"Type": "Resource", "ResourceChange": change}]}
 

@@ -334,6 +334,17 @@ def test_what_an_earlier_deployment_left_behind_is_in_the_way_of_a_new_one(
     assert "choose another project or stage than holdfast-test" in told
 
 
+def test_what_a_first_creation_that_was_rolled_back_has_left_is_in_the_way_of_the_next(
+    aws: Answers, ask: Callable[..., Asked]
+) -> None:
+    """The ledger is retained even then, and the stack that made it can only be made again."""
+    deployed = ask(SETTINGS, Stack("storage", HOME), Stack("storage", RECOVERY), storage=KEPT)
+    deployed.found[Stack("storage", HOME)] = replace(deployed.found[Stack("storage", HOME)], status="ROLLBACK_COMPLETE")
+    aws.refuses("s3", HOME, "head_bucket", "404")
+    aws.will("dynamodb", HOME, "describe_table", {"Table": {"TableName": "ledger"}}, TableName="ledger")
+    assert one(prerequisites.left_behind(deployed), Fault).startswith(f"{HOME}: these buckets and tables are there")
+
+
 def test_somebody_elses_bucket_is_in_the_way_too(aws: Answers, ask: Callable[..., Asked]) -> None:
     aws.refuses("s3", HOME, "head_bucket", "404")
     aws.refuses("s3", RECOVERY, "head_bucket", "403")

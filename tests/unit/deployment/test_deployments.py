@@ -275,6 +275,18 @@ def test_what_is_under_way_is_waited_for_before_anything_is_planned(small: Small
     assert small.picture() == _undisturbed(tmp_path)
 
 
+def test_a_stack_of_which_only_a_change_set_was_made_is_a_new_one_and_no_failed_one(
+    small: Small, tmp_path: Path
+) -> None:
+    small.account.die_after(1)
+    with pytest.raises((Killed, Stopped)):
+        small.deploy()
+    small.account.revive()
+    small.deploy()
+    assert "remake" not in small.kinds()
+    assert small.picture() == _undisturbed(tmp_path)
+
+
 def test_whoever_interrupts_a_deployment_does_not_wait_for_aws(small: Small) -> None:
     class Patient(Watching):
         """Waits ten minutes for the second set, and has the deployment interrupted then."""

@@ -117,3 +117,19 @@ def test_where_the_template_knows_the_address_another_one_is_drift() -> None:
 def test_anything_else_about_the_login_page_is_drift() -> None:
     other = resource("AWS::Cognito::UserPoolClient", **{"AllowedOAuthFlows/0": ("code", "implicit")})
     assert len(drift.drifted(target(Account([other])), [FOUND])) == 1
+
+
+ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/holdfast-sandbox-data"
+
+
+def key(was: str, now: str) -> list[dict[str, Any]]:
+    return [resource("AWS::DynamoDB::GlobalTable", KMSMasterKeyId=(was, now))]
+
+
+def test_a_key_that_is_named_by_its_alias_can_not_be_compared_and_is_no_drift() -> None:
+    assert drift.drifted(target(Account(key(ALIAS, "1234abcd-12ab-34cd-56ef-1234567890ab"))), [FOUND]) == []
+
+
+def test_a_missing_key_and_another_alias_are_drift() -> None:
+    for now in ("", ALIAS.replace("data", "other")):
+        assert len(drift.drifted(target(Account(key(ALIAS, now))), [FOUND])) == 1

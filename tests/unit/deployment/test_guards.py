@@ -109,12 +109,12 @@ def test_a_deployment_without_a_ledger_has_no_recovery_points(aws: Account) -> N
 # ---- locks -----------------------------------------------------------------------------------------------------------
 
 
-def vault(aws: Account, locked: int, free: int) -> Resource:
+def vault(aws: Account, locked: int, free: int, days: int = 7) -> Resource:
     client = aws.client("s3", HOME)
     client.create_bucket(
         Bucket=VAULT, CreateBucketConfiguration={"LocationConstraint": HOME}, ObjectLockEnabledForBucket=True
     )
-    until = datetime.now(UTC) + timedelta(days=7)
+    until = datetime.now(UTC) + timedelta(days=days)
     for number in range(free):
         client.put_object(Bucket=VAULT, Key=f"free-{number}", Body=b"x")
     for number in range(locked):
@@ -135,18 +135,34 @@ def test_objects_under_a_lock_are_counted_and_the_last_day_is_told(aws: Account)
     assert f"{VAULT} holds 2 objects under an Object Lock, the last one until {last:%Y-%m-%d}" in only.what
 
 
-def test_objects_whose_lock_is_over_are_no_obstacle(aws: Account) -> None:
-    assert found(aws, vault(aws, locked=0, free=3)) == []
+@pytest.mark.parametrize(("locked", "free"), [(0, 3), (2, 0)], ids=["never locked", "locked until yesterday"])
+def test_objects_that_are_not_locked_now_are_no_obstacle(aws: Account, locked: int, free: int) -> None:
+    assert found(aws, vault(aws, locked=locked, free=free, days=-1)) == []
+
+
+def test_a_legal_hold_has_no_end(aws: Account) -> None:
+    resource = vault(aws, locked=1, free=1)
+    aws.client("s3", HOME).put_object_legal_hold(Bucket=VAULT, Key="free-0", LegalHold={"Status": "ON"})
+    (only,) = found(aws, resource)
+    assert "holds 2 objects under an Object Lock, the last one until somebody lifts its legal hold" in only.what
 
 
 def test_of_a_full_vault_only_the_newest_objects_are_asked(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "LOOKED_AT", 2)
     resource = vault(aws, locked=3, free=0)
-    heads: list[str] = []
-    aws.client("s3", HOME).meta.events.register("before-call.s3.HeadObject", lambda model, **_: heads.append(model))
+    asked: list[str] = []
+    aws.client("s3", HOME).meta.events.register("before-call", lambda model, **_: asked.append(model.name))
     (only,) = found(aws, resource)
     assert "2 or more of 3 objects" in only.what
-    assert len(heads) == 2
+    assert asked.count("GetObjectRetention") == 2
+
+
+def test_locks_are_asked_for_without_reading_the_backups(aws: Account) -> None:
+    resource = vault(aws, locked=1, free=0)
+    asked: set[str] = set()
+    aws.client("s3", HOME).meta.events.register("before-call", lambda model, **_: asked.add(model.name))
+    assert found(aws, resource)
+    assert asked == {"ListObjectVersions", "GetObjectLegalHold", "GetObjectRetention"}
 
 
 # ---- data ------------------------------------------------------------------------------------------------------------

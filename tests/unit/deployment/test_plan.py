@@ -168,6 +168,16 @@ def test_where_cloudformation_cannot_tell_the_templates_are_compared_and_data_co
     )
 
 
+def test_what_an_early_validation_found_is_told_by_resource(world: World) -> None:
+    """The change set's own reason names none: it says where to read."""
+    name = other(world)
+    world.cloud[HOME].reasons[name] = "The following hook(s)/validation failed: [AWS::EarlyValidation::…]. To …"
+    taken = {"LogicalResourceId": "Vault", "ResourceType": "AWS::S3::Bucket", "ValidationStatusReason": "name is taken"}
+    world.cloud[HOME].events[name] = [taken, {"EventType": "STACK_EVENT"}, taken]
+    assert "(Vault (AWS::S3::Bucket): name is taken)" in made(world, AT_HOME).note
+    assert world.cloud[HOME].sets == {}
+
+
 def test_a_template_that_cloudformation_cannot_read_yet_is_compared_too(world: World) -> None:
     name = other(world)
     world.cloud[HOME].refusals[name] = refusal("ValidationError", "S3 error: The specified key does not exist.")

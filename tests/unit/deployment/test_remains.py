@@ -156,7 +156,11 @@ def test_what_deleted_stacks_skipped_is_found_again_by_set_or_not() -> None:
 
 def test_another_deployments_stacks_are_none_of_ours() -> None:
     aws = Account()
-    for name in ("StackSet-holdfast-staging2-storage-12345678-1234-1234-1234-123456789012", "holdfast-stagings-keys"):
+    for name in (
+        "StackSet-holdfast-staging2-storage-12345678-1234-1234-1234-123456789012",
+        "holdfast-stagings-keys",
+        "holdfast-staging-keys-copy",
+    ):
         aws.regions[HOME].deleted[f"{ARN}/{name}/uuid"] = [skipped("AWS::S3::Bucket", "theirs")]
     assert remains.left(target(aws)) == []
 

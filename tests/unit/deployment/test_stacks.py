@@ -127,6 +127,15 @@ def test_a_failed_change_is_rolled_back_and_its_own_cause_is_named(only: Only) -
     assert only.apply(version=2) == "changed"
 
 
+def test_a_change_set_that_early_validation_refuses_says_which_resource_it_is(only: Only) -> None:
+    only.account.stacks.taken.add(("keys", PRIMARY))
+    with pytest.raises(StackFailed, match=r"is as it was: Thing \(AWS::SNS::Topic\): taken"):
+        only.apply()
+    assert not only.there.change_sets
+    only.account.stacks.taken.clear()
+    assert only.apply() == "made"
+
+
 def test_a_stack_of_that_name_which_is_not_ours_is_left_alone(only: Only) -> None:
     only.apply()
     only.there.tags = {"holdfast:stack": "keys"}

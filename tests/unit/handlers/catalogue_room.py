@@ -1,9 +1,9 @@
 """The catalogue's function on the fakes of the backup protocol: requests in, documents out."""
 
-import json
 import re
 from datetime import timedelta
 
+import gateway
 from backup_fakes import PREFIX, PRIMARY, States
 from backup_world import World
 
@@ -52,30 +52,10 @@ class Api:
 
     def __call__(self, method, path, body=None, *, query=None, key=None, who="somebody"):  # noqa: PLR0913  # a request
         """Status, document and headers."""
-        headers = {"Content-Type": "application/json", **({"idempotency-key": key} if key is not None else {})}
-        answer = serve_catalogue.handler(
-            {
-                "resource": re.sub(r"(?<=points)/.*", "/{point_id}", path),
-                "path": path,
-                "httpMethod": method,
-                "headers": headers,
-                "multiValueHeaders": {name: [value] for name, value in headers.items()},
-                "queryStringParameters": query,
-                "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()},
-                "pathParameters": None,
-                "requestContext": {
-                    "requestId": "request-1",
-                    "path": f"/api{path}",
-                    "stage": "api",
-                    "authorizer": {"claims": {"sub": who}},
-                },
-                "body": body if body is None or isinstance(body, str) else json.dumps(body),
-                "isBase64Encoded": False,
-            },
-            None,
-        )
+        event = gateway.request(method, path, body, key=key, query=query, who=who, content_type="application/json")
+        answer = serve_catalogue.handler(event, None)
         headers = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
-        return answer["statusCode"], json.loads(answer["body"]), headers
+        return answer["statusCode"], gateway.body(answer), headers
 
     def get(self, path, **query):
         """The document, which must be there and be as documented."""

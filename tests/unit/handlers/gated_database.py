@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from handlers import database, migrate_database, rds_token
-from sandbox.engine.rds import certificates, iam_users
+from sandbox.engine.rds import certificates
 from sandbox.engine.rds.gate import Gate, Rules
 from sandbox.mysql import Server
 
@@ -183,35 +182,6 @@ def migrated(made, monkeypatch):
     return migrate_database.handler(made.owner, None)
 
 
-def request(method, path, body=None, *, key=None, query=None, who="somebody", **headers):  # noqa: PLR0913
-    """An event as API Gateway sends it."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
-    if key:
-        sent["Idempotency-Key"] = key
-    if body is not None:
-        sent.setdefault("Content-Type", "application/json")
-    return {
-        "resource": re.sub(r"^/items/.*$", "/items/{item_id}", path, flags=re.DOTALL),
-        "path": path,
-        "httpMethod": method,
-        "headers": sent,
-        "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": query,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-            "path": f"/api{path}",
-            "stage": "api",
-            "httpMethod": method,
-            "authorizer": {"claims": {"sub": who}},
-        },
-        "body": body if body is None or isinstance(body, str) else json.dumps(body),
-        "isBase64Encoded": False,
-    }
-
-
 class Environment:
     """An environment of Lambda that serves the resources: a process of its own, asked by lines of JSON."""
 
@@ -251,14 +221,3 @@ for line in sys.stdin:
         self.process.stdin.close()
         self.process.wait(20)
         self.process.stdout.close()
-
-
-def body(answer):
-    return json.loads(answer["body"])
-
-
-def header(answer, name):
-    return answer["multiValueHeaders"].get(name, [None])[0]
-
-
-__all__ = ["Environment", "GatedDatabase", "body", "header", "iam_users", "migrated", "request"]

@@ -1,9 +1,9 @@
 """The handlers themselves against moto: botocore checks every parameter, DynamoDB every expression."""
 
-import json
 from contextlib import contextmanager
 
 import boto3
+import gateway
 import ledger_table
 import pytest
 from backup_fakes import NOON, PREFIX, PRIMARY, RECOVERY, States
@@ -112,16 +112,9 @@ class Aws:
 
     def ask(self, method, path, body=None, **query):
         """Status and document of a request to the API."""
-        event = {
-            "httpMethod": method,
-            "path": path,
-            "headers": {"Idempotency-Key": "k"},
-            "queryStringParameters": query,
-            "body": body and json.dumps(body),
-            "requestContext": {"path": f"/api{path}", "authorizer": {"claims": {"sub": "somebody"}}},
-        }
+        event = gateway.request(method, path, body, key="k", query=query)
         answer = self.invoke(serve_catalogue, event)
-        return answer["statusCode"], json.loads(answer["body"])
+        return answer["statusCode"], gateway.body(answer)
 
     def wait(self, module, region=PRIMARY, **event):
         """Output of a task that waits for its token."""

@@ -6,7 +6,7 @@ import time
 
 import pymysql
 import pytest
-from gated_database import body, header, request
+from gateway import body, header, request
 
 from handlers import database
 from handlers.core.errors import DatabaseUnsuitable, TemporarilyUnavailable

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from gated_database import body, header, request
+from gateway import body, header, request
 
 from handlers.rest import cursors, ids
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from gated_database import body, header, request
+from gateway import body, header, request
 
 from handlers import once
 from handlers.runtime import now

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from gated_database import body, header, request
+from gateway import body, header, request
 
 from handlers import metrics, report_health, serve_resources
 from handlers.core.errors import InvalidRequest, PermissionMissing, TemporarilyUnavailable

@@ -4,7 +4,8 @@ import re
 import sys
 
 import pytest
-from gated_database import ROOT, body, header, migrated, request
+from gated_database import ROOT, migrated
+from gateway import body, header, request
 
 from handlers import migrate_database, resources
 from handlers.rest.app import serve

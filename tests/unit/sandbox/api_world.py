@@ -2,8 +2,8 @@
 
 import json
 
-from deploying import att, ref, resource, role, sub
-from making import allow
+from deploying import att, function, live, ref, resource, role, sub
+from policies import allow
 
 ECHO = """
 import time
@@ -215,20 +215,8 @@ def resources(document_of_api, bucket):
         "Writer": client("items:read", "items:write"),
         "OtherPool": resource("Cognito::UserPool"),
         "Role": role("lambda"),
-        "Echo": resource(
-            "Lambda::Function",
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=att("Role"),
-            Code={"ZipFile": ECHO},
-            Timeout=5,
-            ReservedConcurrentExecutions=3,
-            Environment={"Variables": {"STAGE": "one"}},
-        ),
-        "Version": resource("Lambda::Version", FunctionName=ref("Echo")),
-        "Live": resource(
-            "Lambda::Alias", FunctionName=ref("Echo"), FunctionVersion=att("Version", "Version"), Name="live"
-        ),
+        "Echo": function(ECHO, Timeout=5, ReservedConcurrentExecutions=3, Environment={"Variables": {"STAGE": "one"}}),
+        **live("Echo"),
         "Permission": resource(
             "Lambda::Permission",
             FunctionName=ref("Live"),

@@ -30,3 +30,8 @@ def name() -> str:
 @pytest.fixture
 def make(engine: Engine) -> Maker:
     return Maker(engine)
+
+
+@pytest.fixture
+def cloudformation(aws: Engine):
+    return aws.client("cloudformation")

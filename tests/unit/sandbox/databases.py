@@ -7,6 +7,7 @@ from typing import Any
 
 import pymysql
 from making import PRIMARY, RECOVERY, Maker
+from policies import allow
 
 from sandbox.server import Engine
 
@@ -29,7 +30,7 @@ class Databases:
         engine.client("s3").create_bucket(Bucket=self.bucket)
         actions = ["s3:PutObject*", "s3:GetObject*", "s3:DeleteObject*", "s3:ListBucket", "s3:GetBucketLocation"]
         arn = f"arn:aws:s3:::{self.bucket}"
-        self.role = self.make.role("export.rds", {"Effect": "Allow", "Action": actions, "Resource": [arn, f"{arn}/*"]})
+        self.role = self.make.role("export.rds", allow(actions, [arn, f"{arn}/*"]))
         self.queues = {region: self._events(region) for region in (PRIMARY, RECOVERY)}
         self.name = unique("db")
         self.instance = self.create(self.name)

@@ -4,6 +4,7 @@ import json
 import time
 
 from making import PRIMARY
+from policies import document, service, trust
 
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -24,15 +25,30 @@ def resource(kind, /, **properties):
     return {"Type": f"AWS::{kind}", "Properties": properties}
 
 
-def role(service, *statements, **condition):
+BROKEN = {"Type": "Custom::Broken", "Properties": {"ServiceToken": "nothing"}}  # can't be made
+NEVER = {"Never": {"Fn::Equals": [ref("AWS::Region"), "nowhere"]}}  # conditions: what has it is not made
+
+
+def role(by, *statements, **condition):
     """A role that a service can assume, with these statements."""
-    trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policies = [{"PolicyName": "p", "PolicyDocument": document(*statements)}] if statements else []
-    return resource("IAM::Role", AssumeRolePolicyDocument=document({**trust, **condition}), Policies=policies)
+    assumed = document(trust(service(by), **condition))
+    return resource("IAM::Role", AssumeRolePolicyDocument=assumed, Policies=policies)
 
 
-def document(*statements):
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+def function(source, **more):
+    """A function whose handler is ``handler``, with the role that is the resource ``Role``."""
+    usual = {"Runtime": "python3.13", "Handler": "index.handler", "Role": att("Role"), "Timeout": 10}
+    return resource("Lambda::Function", **usual | {"Code": {"ZipFile": source}} | more)
+
+
+def live(name):
+    """A version of a function, and the alias ``live`` on it."""
+    version = att("Version", "Version")
+    return {
+        "Version": resource("Lambda::Version", FunctionName=ref(name)),
+        "Live": resource("Lambda::Alias", FunctionName=ref(name), FunctionVersion=version, Name="live"),
+    }
 
 
 def failures(client, name):
@@ -46,9 +62,14 @@ def failures(client, name):
 
 def deploy(aws, name, resources, region=PRIMARY, *, operation="create", outputs=None):  # noqa: PLR0913
     """Deploy resources, or a change of them; answers the outputs."""
+    template = {"Resources": resources, "Outputs": {key: {"Value": value} for key, value in (outputs or {}).items()}}
+    return deploy_template(aws, name, template, region, operation=operation)
+
+
+def deploy_template(aws, name, template, region=PRIMARY, *, operation="create"):
+    """Deploy a template, or a change of one; answers the outputs."""
     client = aws.client("cloudformation", region)
-    body = {"Resources": resources, "Outputs": {key: {"Value": value} for key, value in (outputs or {}).items()}}
-    getattr(client, f"{operation}_stack")(StackName=name, TemplateBody=json.dumps(body), Capabilities=CAPABILITIES)
+    getattr(client, f"{operation}_stack")(StackName=name, TemplateBody=json.dumps(template), Capabilities=CAPABILITIES)
     return await_stack(client, name, operation)
 
 

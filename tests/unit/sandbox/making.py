@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+from policies import allow, document_text, service, trust
+
 from sandbox.server import Engine
 
 PRIMARY, RECOVERY = "us-east-1", "eu-west-1"
@@ -20,14 +22,13 @@ class Maker:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def role(self, service: str, *statements: dict[str, Any]) -> str:
+    def role(self, by: str, *statements: dict[str, Any]) -> str:
         """A role that a service can assume, with these statements; its ARN."""
         name = f"r{uuid.uuid4().hex[:12]}"
-        trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        iam = self.engine.client("iam")
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+        iam, assumed = self.engine.client("iam"), document_text(trust(service(by)))
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=assumed)["Role"]["Arn"]
         if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document_text(*statements))
         return arn
 
     def queue(self, region: str = PRIMARY, **attributes: str) -> tuple[str, str]:
@@ -39,14 +40,13 @@ class Maker:
     def open_queue(self, region: str = PRIMARY) -> tuple[str, str]:
         """A queue to which EventBridge may send."""
         url, arn = self.queue(region)
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }
-        self.engine.client("sqs", region).set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(statement)})
+        self.let_send(url, arn, "events", region)
         return url, arn
+
+    def let_send(self, url: str, arn: str, by: str, region: str = PRIMARY) -> None:
+        """Allow a service to send to a queue."""
+        policy = document_text(allow("sqs:SendMessage", arn, Principal=service(by)))
+        self.engine.client("sqs", region).set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 
     def receive(self, url: str, region: str = PRIMARY, seconds: int = 5) -> dict[str, Any] | None:
         """The next message of a queue, None when none comes."""
@@ -77,14 +77,6 @@ class Maker:
         """Invoke a function: its answer, and its error's kind."""
         found = self.engine.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         return json.load(found["Payload"]), found.get("FunctionError")
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(action: str | list[str], resource: str | list[str] = "*", **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
 def eventually(look: Callable[[], Any], seconds: float = 10) -> Any:

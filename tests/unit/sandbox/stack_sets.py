@@ -3,10 +3,12 @@
 import json
 import uuid
 
-from deploying import document, ref, resource
+from deploying import BROKEN, ref, resource
 from making import PRIMARY, RECOVERY, eventually
+from policies import allow, document_text, service, trust
 
-ACCOUNT = "000000000000"
+from sandbox.server import ACCOUNT
+
 REGIONS = [PRIMARY, RECOVERY]
 TAGS = [{"Key": "team", "Value": "blue"}]
 SEQUENTIAL = {"RegionOrder": [RECOVERY, PRIMARY], "RegionConcurrencyType": "SEQUENTIAL", "FailureToleranceCount": 0}
@@ -93,7 +95,6 @@ class World:
         return self.engine.client("cloudformation", region).describe_stacks(StackName=identifier)["Stacks"][0]
 
 
-BROKEN = {"Type": "Custom::Broken", "Properties": {"ServiceToken": "nothing"}}
 HELD = {  # until it is signalled
     **resource("CloudFormation::WaitCondition"),
     "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT1M"}},
@@ -107,14 +108,10 @@ def self_managed(engine):
     iam = engine.client("iam")
     names = [f"{what}-{uuid.uuid4().hex[:8]}" for what in ("administration", "execution")]
     administration, execution = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in names)
-    service = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
     condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-    above = {"Effect": "Allow", "Principal": {"AWS": administration}, "Action": "sts:AssumeRole"}
-    allowed = (
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": execution},
-        {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"},
-    )
-    for name, trust, statement in zip(names, ({**service, "Condition": condition}, above), allowed, strict=True):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document(trust)))
-        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(document(statement)))
+    trusts = (trust(service("cloudformation"), Condition=condition), trust({"AWS": administration}))
+    allowed = (allow("sts:AssumeRole", execution), allow("cloudformation:*"))
+    for name, assumed, statement in zip(names, trusts, allowed, strict=True):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document_text(assumed))
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document_text(statement))
     return World(engine, *names)

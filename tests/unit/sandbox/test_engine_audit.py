@@ -2,7 +2,8 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from making import PRIMARY, allow
+from making import PRIMARY
+from policies import allow
 
 from sandbox.server import EngineError
 

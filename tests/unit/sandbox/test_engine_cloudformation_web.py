@@ -1,8 +1,9 @@
 """Every resource type of the web application deploys, in the region where it lives, and goes again."""
 
 import pytest
-from deploying import att, deploy, document, failures, ref, remove, resource, role, sub
+from deploying import att, deploy, failures, ref, remove, resource, role, sub
 from making import PRIMARY, RECOVERY
+from policies import allow, document, service
 
 EDGE = {
     "Control": resource(
@@ -129,15 +130,7 @@ NOTICES = {
     "TopicPolicy": resource(
         "SNS::TopicInlinePolicy",
         TopicArn=ref("Topic"),
-        PolicyDocument=document(
-            {
-                "Sid": "Alarms",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                "Action": "sns:Publish",
-                "Resource": ref("Topic"),
-            }
-        ),
+        PolicyDocument=document(allow("sns:Publish", ref("Topic"), Principal=service("cloudwatch"), Sid="Alarms")),
     ),
     "Alarm": resource(
         "CloudWatch::Alarm",

@@ -4,8 +4,9 @@ import time
 
 import pytest
 from browsing import ask
-from deploying import att, deploy, document, ref, resource, sub
-from making import PRIMARY, allow
+from deploying import att, deploy, ref, resource, sub
+from making import PRIMARY
+from policies import ROOT, allow, document, service
 
 from sandbox.server import ACCOUNT
 
@@ -18,18 +19,18 @@ CSP = (
 
 def decrypts(distribution):
     condition = {"ArnLike": {"aws:SourceArn": distribution}}
-    return allow("kms:Decrypt", Principal={"Service": "cloudfront.amazonaws.com"}, Condition=condition)
+    return allow("kms:Decrypt", Principal=service("cloudfront"), Condition=condition)
 
 
 def bucket(name, region, distribution, *, key=True):
     """A bucket that a distribution may read; its key that it may use."""
-    root = allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
+    root = allow("kms:*", Principal=ROOT)
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": att("Key")}
     bucket_name = f"{name}-{region}"
     reads = allow(
         "s3:GetObject",
         f"arn:aws:s3:::{bucket_name}/*",
-        Principal={"Service": "cloudfront.amazonaws.com"},
+        Principal=service("cloudfront"),
         Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": distribution}},
     )
     tls = {

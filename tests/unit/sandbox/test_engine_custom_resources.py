@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from deploying import att, deploy, failures, ref, remove, resource, role
+from deploying import att, deploy, failures, function, ref, remove, role
 
 SOURCE = """
 import json, os, urllib.request
@@ -26,14 +26,7 @@ def handler(event, context):
 def stack(**properties):
     return {
         "Role": role("lambda"),
-        "Function": resource(
-            "Lambda::Function",
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=att("Role"),
-            Code={"ZipFile": SOURCE},
-            Timeout=10,
-        ),
+        "Function": function(SOURCE),
         "Schema": {"Type": "Custom::Schema", "Properties": {"ServiceToken": att("Function"), **properties}},
     }
 

@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from making import PRIMARY, RECOVERY, allow, document
+from making import PRIMARY, RECOVERY
+from policies import ROOT, allow, document_text, service
 
 
 @pytest.fixture
@@ -113,14 +114,9 @@ def test_a_machine_starts_with_what_the_transformer_makes_of_the_event(aws, make
 @pytest.mark.parametrize("is_let_in", [True, False])
 def test_an_encrypted_queue_takes_events_only_if_its_key_lets_eventbridge_use_it(aws, make, rule, publish, is_let_in):
     kms, sqs = aws.client("kms"), aws.client("sqs")
-    root = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    events = allow(["kms:GenerateDataKey", "kms:Decrypt"], Principal={"Service": "events.amazonaws.com"})
-    key = kms.create_key(Policy=document(root, *([events] if is_let_in else [])))["KeyMetadata"]["Arn"]
+    root = allow("kms:*", Principal=ROOT)
+    events = allow(["kms:GenerateDataKey", "kms:Decrypt"], Principal=service("events"))
+    key = kms.create_key(Policy=document_text(root, *([events] if is_let_in else [])))["KeyMetadata"]["Arn"]
     url, arn = make.open_queue()
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
     rule({"Arn": arn})

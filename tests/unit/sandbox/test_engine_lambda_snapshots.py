@@ -2,8 +2,9 @@
 
 import pytest
 from browsing import ask
-from deploying import att, deploy, ref, resource, role
-from making import PRIMARY, RECOVERY, allow
+from deploying import deploy, function, live, ref, role
+from making import PRIMARY, RECOVERY
+from policies import allow
 
 SOURCE = """
 import json, os, urllib.request
@@ -21,29 +22,17 @@ def handler(event, context):
 """
 
 
-def function(source, **more):
+def published(source, **more):
     return {
         "Role": role("lambda", allow("sts:GetCallerIdentity")),
-        "Function": resource(
-            "Lambda::Function",
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=att("Role"),
-            Code={"ZipFile": source},
-            SnapStart={"ApplyOn": "PublishedVersions"},
-            Timeout=10,
-            **more,
-        ),
-        "Version": resource("Lambda::Version", FunctionName=ref("Function")),
-        "Live": resource(
-            "Lambda::Alias", FunctionName=ref("Function"), FunctionVersion=att("Version", "Version"), Name="live"
-        ),
+        "Function": function(source, SnapStart={"ApplyOn": "PublishedVersions"}, **more),
+        **live("Function"),
     }
 
 
 @pytest.fixture(scope="module")
 def snapshot(engine):
-    return deploy(engine, "snapshot", function(SOURCE), outputs={"Function": ref("Function"), "Live": ref("Live")})
+    return deploy(engine, "snapshot", published(SOURCE), outputs={"Function": ref("Function"), "Live": ref("Live")})
 
 
 def test_a_snapshot_s_credentials_come_from_an_address(snapshot, make):
@@ -78,20 +67,18 @@ def test_a_version_is_warm_as_soon_as_it_is_published(snapshot, make):
 
 def test_a_function_that_does_not_start_cannot_be_published(aws, name):
     with pytest.raises(AssertionError, match="ImportModuleError: Unable to import module 'index'"):
-        deploy(aws, name, function("import nowhere_to_be_found"))
+        deploy(aws, name, published("import nowhere_to_be_found"))
 
 
 def test_a_runtime_without_snapshots_is_refused(aws, name):
-    resources = function(SOURCE)
-    resources["Function"]["Properties"]["Runtime"] = "python3.11"
+    resources = published(SOURCE, Runtime="python3.11")
     with pytest.raises(AssertionError, match=r"SnapStart is not supported for the python3\.11 runtime"):
         deploy(aws, name, resources)
 
 
 def test_a_function_of_the_same_name_in_another_region_is_another(aws, make, name):
     def named(region):
-        resources = function(SOURCE)
-        resources["Function"]["Properties"]["FunctionName"] = name
+        resources = published(SOURCE, FunctionName=name)
         return deploy(aws, f"{name}-{region}", resources, region, outputs={"Live": ref("Live")})
 
     live = named(PRIMARY)["Live"]

@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from making import allow, eventually
+from making import eventually
+from policies import allow
 
 LAMBDA_SETS = {
     "AWS_ACCESS_KEY_ID",

@@ -4,8 +4,9 @@ import json
 import time
 
 import pytest
-from deploying import att, deploy, document, ref, resource, role, sub
-from making import PRIMARY, allow, eventually
+from deploying import att, deploy, ref, resource, role
+from making import PRIMARY, eventually
+from policies import ROOT, allow, document, document_text, service
 
 from sandbox.engine.alarm_expressions import Unsupported, evaluate
 
@@ -82,13 +83,12 @@ def test_every_invocation_counts_whoever_made_it(aws, make):
 
 def test_executions_count_and_a_machine_under_a_customer_key_tells_no_data(aws, name):
     pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [ref("Machine")]}}
-    send = allow("sqs:SendMessage", Principal={"Service": "events.amazonaws.com"})
-    root = allow("kms:*", Principal={"AWS": sub("arn:aws:iam::${AWS::AccountId}:root")})
+    send = allow("sqs:SendMessage", Principal=service("events"))
     found = deploy(
         aws,
         name,
         {
-            "Key": resource("KMS::Key", KeyPolicy=document(root)),
+            "Key": resource("KMS::Key", KeyPolicy=document(allow("kms:*", Principal=ROOT))),
             "Role": role("states", allow("kms:*")),
             "Machine": resource(
                 "StepFunctions::StateMachine",
@@ -186,9 +186,8 @@ def test_an_alarm_on_an_expression_adds_up_what_is_there(aws, name):
 def topic(aws, name, *, allowed):
     sns = aws.client("sns")
     arn = sns.create_topic(Name=name)["TopicArn"]
-    principal = {"Service": "cloudwatch.amazonaws.com" if allowed else "events.amazonaws.com"}
-    policy = document(allow("sns:Publish", arn, Principal=principal))
-    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(policy))
+    policy = document_text(allow("sns:Publish", arn, Principal=service("cloudwatch" if allowed else "events")))
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
     return arn
 
 
@@ -196,8 +195,7 @@ def topic(aws, name, *, allowed):
 def test_an_alarm_tells_a_topic_whose_policy_lets_cloudwatch_publish(aws, make, name, allowed):
     arn = topic(aws, name, allowed=allowed)
     url, queue = make.queue()
-    send = document(allow("sqs:SendMessage", queue, Principal={"Service": "sns.amazonaws.com"}))
-    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(send)})
+    make.let_send(url, queue, "sns")
     aws.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
     aws.client("cloudwatch").put_metric_alarm(**alarm(name, AlarmActions=[arn], TreatMissingData="breaching"))
     eventually(lambda: state(aws, name) == "ALARM")

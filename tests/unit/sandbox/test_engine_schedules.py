@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from making import allow
+from policies import allow
 
 from sandbox.server import EngineError
 

@@ -1,19 +1,27 @@
-"""Stacks of the embedded AWS as a deployment meets them: change sets, and exports in use."""
+"""Stacks of the embedded AWS as a deployment meets them: changes of them, change sets, and exports in use."""
 
 import json
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from deploying import CAPABILITIES, att, await_stack, deploy, ended, failures, ref, remove, resource
+from deploying import (
+    BROKEN,
+    CAPABILITIES,
+    NEVER,
+    att,
+    await_stack,
+    deploy,
+    deploy_template,
+    ended,
+    failures,
+    ref,
+    remove,
+    resource,
+)
 from making import PRIMARY, eventually
 
 from sandbox.engine.cloudformation_replacements import name_property, recreation
-
-
-@pytest.fixture
-def cloudformation(aws):
-    return aws.client("cloudformation")
 
 
 def changes(client, stack, resources, *, outputs=None, tags=None, **more):
@@ -43,6 +51,33 @@ def update(client, name, template):
     """Update a stack; answers the status in which it ends."""
     client.update_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=CAPABILITIES)
     return eventually(lambda: ended(client, name))
+
+
+def test_an_update_changes_what_has_changed_and_a_delete_removes_all(aws, name):
+    deploy(aws, name, {"Queue": resource("SQS::Queue", QueueName=name, VisibilityTimeout=30)})
+    changed = {
+        "Queue": resource("SQS::Queue", QueueName=name, VisibilityTimeout=60),
+        "Group": resource("RDS::OptionGroup", EngineName="mysql", MajorEngineVersion="8.4", OptionGroupDescription="d"),
+    }
+    deploy(aws, name, changed, operation="update")
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"] == "60"
+    remove(aws, name)
+    with pytest.raises(ClientError):
+        sqs.get_queue_url(QueueName=name)
+
+
+def test_a_type_that_nobody_knows_is_refused(aws, name):
+    with pytest.raises(ClientError, match="Unrecognized resource types"):
+        deploy(aws, name, {"X": resource("Backup::BackupSelection")})
+
+
+def test_a_failed_stack_says_which_resource_and_why(aws, name):
+    code = {"S3Bucket": "nowhere", "S3Key": "k"}
+    function = resource("Lambda::Function", Runtime="python3.13", Handler="a.b", Role="x", Code=code)
+    with pytest.raises(AssertionError, match="ROLLBACK"):
+        deploy(aws, name, {"F": function})
 
 
 # Change sets
@@ -128,18 +163,17 @@ def test_a_change_of_outputs_alone_can_be_executed(aws, cloudformation, name):
 
 
 def test_what_a_condition_keeps_away_is_no_change(aws, cloudformation, name):
-    never = {"Conditions": {"Never": {"Fn::Equals": [ref("AWS::Region"), "nowhere"]}}}
     topic = {"Topic": resource("SNS::Topic")}
     deploy(aws, name, topic)
 
     away = {**resource("SQS::Queue"), "Condition": "Never"}
-    found, _ = changes(cloudformation, name, {**topic, "Away": away}, **never)
+    found, _ = changes(cloudformation, name, {**topic, "Away": away}, Conditions=NEVER)
 
     assert found["Status"] == "FAILED"
 
 
 def test_a_stack_that_failed_at_its_creation_can_only_be_deleted(cloudformation, name):
-    broken = {"Broken": {"Type": "Custom::Broken", "Properties": {"ServiceToken": "nothing"}}}
+    broken = {"Broken": BROKEN}
     body = json.dumps({"Resources": broken})
     cloudformation.create_stack(StackName=name, TemplateBody=body)
     assert eventually(lambda: ended(cloudformation, name)) == "ROLLBACK_COMPLETE"
@@ -183,8 +217,7 @@ def test_a_health_check_is_changed_in_place(aws, cloudformation, name):
 
 def test_an_export_that_is_in_use_stays_as_it_is(aws, cloudformation, name):
     before = exporting(name, "a")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(before))
-    await_stack(cloudformation, name)
+    deploy_template(aws, name, before)
     user = f"{name}-user"
     imported = {"Fn::ImportValue": f"{name}:topic"}
     deploy(aws, user, {"Parameter": resource("SSM::Parameter", Type="String", Value=imported)})
@@ -202,17 +235,15 @@ def test_an_export_that_is_in_use_stays_as_it_is(aws, cloudformation, name):
     remove(aws, name)
 
 
-def test_an_import_that_a_condition_keeps_away_does_not_count(aws, cloudformation, name):
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(exporting(name, "a")))
-    await_stack(cloudformation, name)
+def test_an_import_that_a_condition_keeps_away_does_not_count(aws, name):
+    deploy_template(aws, name, exporting(name, "a"))
     imported = {"Fn::ImportValue": f"{name}:topic"}
     away = {**resource("SSM::Parameter", Type="String", Value=imported), "Condition": "Never"}
     value = {"Fn::If": ["Never", imported, "none"]}
     body = {
-        "Conditions": {"Never": {"Fn::Equals": [ref("AWS::Region"), "nowhere"]}},
+        "Conditions": NEVER,
         "Resources": {"Away": away, "Here": resource("SSM::Parameter", Type="String", Value=value)},
     }
-    cloudformation.create_stack(StackName=f"{name}-user", TemplateBody=json.dumps(body))
-    await_stack(cloudformation, f"{name}-user")
+    deploy_template(aws, f"{name}-user", body)
 
     remove(aws, name)

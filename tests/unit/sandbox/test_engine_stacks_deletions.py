@@ -4,13 +4,21 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from deploying import deploy, document, ended, failures, remove, resource
+from deploying import BROKEN, deploy, ended, failures, remove, resource
 from making import PRIMARY, eventually
+from policies import allow, document
 
 
-@pytest.fixture
-def cloudformation(aws):
-    return aws.client("cloudformation")
+def protected(name):
+    """A table that is not deleted before somebody lifts its protection."""
+    return resource(
+        "DynamoDB::GlobalTable",
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        Replicas=[{"Region": PRIMARY, "DeletionProtectionEnabled": True}],
+    )
 
 
 def test_a_bucket_with_objects_stays_and_so_does_its_stack(aws, cloudformation, name):
@@ -68,16 +76,11 @@ def test_a_database_leaves_a_snapshot_when_its_policy_says_so(aws, cloudformatio
 
 @pytest.mark.parametrize("way", ["stack", "change set"])
 def test_what_a_rollback_could_not_delete_stays_in_the_stack(aws, cloudformation, name, way):
-    table = resource(
-        "DynamoDB::GlobalTable",
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        Replicas=[{"Region": PRIMARY, "DeletionProtectionEnabled": True}],
-    )
-    broken = {"Type": "Custom::Broken", "DependsOn": "Table", "Properties": {"ServiceToken": "nothing"}}
-    template = {"StackName": name, "TemplateBody": json.dumps({"Resources": {"Table": table, "Broken": broken}})}
+    broken = {**BROKEN, "DependsOn": "Table"}
+    template = {
+        "StackName": name,
+        "TemplateBody": json.dumps({"Resources": {"Table": protected(name), "Broken": broken}}),
+    }
     if way == "stack":
         cloudformation.create_stack(**template)
     else:
@@ -98,7 +101,7 @@ def test_a_failed_creation_leaves_no_bucket_that_is_retained_except_on_creation(
     body = {
         "Resources": {
             "Bucket": {**resource("S3::Bucket", BucketName=name), "DeletionPolicy": "RetainExceptOnCreate"},
-            "Broken": {"Type": "Custom::Broken", "DependsOn": "Bucket", "Properties": {"ServiceToken": "nothing"}},
+            "Broken": {**BROKEN, "DependsOn": "Bucket"},
         }
     }
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
@@ -107,16 +110,8 @@ def test_a_failed_creation_leaves_no_bucket_that_is_retained_except_on_creation(
 
 
 def test_drift_of_a_key_and_of_a_ledger_is_found(aws, cloudformation, name):
-    policy = document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"})
-    table = resource(
-        "DynamoDB::GlobalTable",
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        Replicas=[{"Region": PRIMARY, "DeletionProtectionEnabled": True}],
-    )
-    deploy(aws, name, {"Key": resource("KMS::Key", KeyPolicy=policy, Enabled=True), "Table": table})
+    policy = document(allow("kms:*", Principal={"AWS": "*"}))
+    deploy(aws, name, {"Key": resource("KMS::Key", KeyPolicy=policy, Enabled=True), "Table": protected(name)})
 
     def drift():
         begun = cloudformation.detect_stack_drift(StackName=name)["StackDriftDetectionId"]

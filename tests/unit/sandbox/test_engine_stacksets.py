@@ -4,9 +4,11 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from deploying import remove
+from deploying import BROKEN, remove
 from making import PRIMARY, RECOVERY
-from stack_sets import ACCOUNT, BROKEN, CURRENT, HELD, REGIONS, SEQUENTIAL, TAGS, broken, self_managed, topic
+from stack_sets import CURRENT, HELD, REGIONS, SEQUENTIAL, TAGS, broken, self_managed, topic
+
+from sandbox.server import ACCOUNT
 
 
 @pytest.fixture(scope="module")

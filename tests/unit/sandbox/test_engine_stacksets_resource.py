@@ -5,9 +5,12 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from deploying import await_stack, document, ended, failures, ref, remove, resource
+from deploying import BROKEN, await_stack, ended, failures, ref, remove, resource
 from making import PRIMARY, RECOVERY, eventually
-from stack_sets import ACCOUNT, BROKEN, CURRENT, REGIONS, SEQUENTIAL, TAGS, self_managed, topic
+from policies import document
+from stack_sets import CURRENT, REGIONS, SEQUENTIAL, TAGS, self_managed, topic
+
+from sandbox.server import ACCOUNT
 
 UNIT = "ou-abcd-12345678"
 

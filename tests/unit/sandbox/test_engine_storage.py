@@ -5,7 +5,8 @@ import json
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from making import PRIMARY, RECOVERY, allow, document, eventually
+from making import PRIMARY, RECOVERY, eventually
+from policies import allow, document_text
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_tls_only_policy_lets_roles_in(aws, make, name):
     s3.put_object(Bucket=name, Key="k", Body=b"1")
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{name}/*"}
     s3.put_bucket_policy(
-        Bucket=name, Policy=document({**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
+        Bucket=name, Policy=document_text({**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
     )
     source = """
         import boto3

@@ -8,7 +8,7 @@ import pymysql
 import pytest
 from botocore.exceptions import ClientError
 from databases import PASSWORD, Databases, unique
-from making import allow, document
+from policies import allow, document_text, trust
 
 from sandbox.engine.rds import ACTIONS
 
@@ -162,11 +162,8 @@ def session(databases, *statements):
     """An RDS client with the permissions of a role session."""
     role = databases.make.role("lambda", *statements)
     iam, sts = databases.engine.client("iam"), databases.engine.client("sts")
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    iam.update_assume_role_policy(
-        RoleName=role.rsplit("/", 1)[-1],
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
+    anyone = document_text(trust({"AWS": "*"}))
+    iam.update_assume_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyDocument=anyone)
     keys = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     return boto3.client(
         "rds",
@@ -180,7 +177,7 @@ def session(databases, *statements):
 def may_connect(databases, user="app"):
     resource = databases.instance["DbiResourceId"]
     arn = f"arn:aws:rds-db:us-east-1:{databases.engine.account}:dbuser:{resource}/{user}"
-    return {"Effect": "Allow", "Action": "rds-db:connect", "Resource": arn}
+    return allow("rds-db:connect", arn)
 
 
 def token(client, databases, user="app", **changes):
@@ -257,8 +254,7 @@ def test_a_proxys_endpoint_listens_and_leads_to_its_target(databases):
 def test_subscriptions_send_events_to_their_topic(databases):
     topic = databases.engine.client("sns").create_topic(Name=unique("rds"))["TopicArn"]
     url, queue = databases.make.queue()
-    statement = allow("sqs:SendMessage", queue, Principal={"Service": "sns.amazonaws.com"})
-    databases.engine.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(statement)})
+    databases.make.let_send(url, queue, "sns")
     databases.engine.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     name = unique("es")
     databases.rds.create_event_subscription(SubscriptionName=name, SnsTopicArn=topic, SourceType="db-snapshot")
