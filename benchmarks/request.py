@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import ssl
@@ -13,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from benchmarks import peers
 from benchmarks.measure import Report, Timed, interleaved
 from handlers import database, migrate_database, rds_token
-from sandbox import mysql_processes
 from sandbox.engine.rds import certificates
-from sandbox.mysql import Server, copy_tree, free_port
+from sandbox.mysql import Server, free_port
 
 SCRIPT = Path(__file__).parent / "peers" / "request.py"
 ROUNDS = int(os.environ.get("ROUNDS", "60"))
@@ -43,7 +39,7 @@ def main() -> None:
         server = _server(Path(name))
         try:
             _requests(report, python, server)
-            _connections(report, server, Path(name) / "ca.pem")
+            _connections(report, server, Path(name) / certificates.CA_FILE)
         finally:
             server.delete()
     report.keep()
@@ -110,31 +106,10 @@ def _connections(report: Report, server: Server, authority: Path) -> None:
     report.goal("G4c connection / pymysql's default", ratio, CONNECT)
 
 
-@dataclasses.dataclass(frozen=True)
-class _WithTls(mysql_processes.Program):
-    """A server that speaks TLS itself, without the gate of the embedded AWS, which would be measured too."""
-
-    folder: Path
-
-    def options(self) -> tuple[str, ...]:
-        return (*super().options(), f"--ssl-cert={self.folder}/cert.pem", f"--ssl-key={self.folder}/key.pem")
-
-
 def _server(folder: Path) -> Server:
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    sign = certificates._sign  # noqa: SLF001  # as the embedded AWS's own
-    authority = sign("benchmark", authority_key.public_key(), None, authority_key)
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(authority.public_bytes(pem))
-    (folder / "cert.pem").write_bytes(sign("localhost", key.public_key(), authority, authority_key).public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(secret)
-    found = mysql_processes.find()
-    data = folder / "data"
-    copy_tree(mysql_processes.template(found), data)
-    (data / "#scratch").mkdir(exist_ok=True)
-    server = Server(_WithTls(found.kind, found.path, folder), data, free_port())
-    server._wait()  # noqa: SLF001  # as Server.start does
+    """One that speaks TLS itself, without the gate of the embedded AWS, which would be measured too."""
+    both = certificates.write(folder)
+    server = Server.start(folder / "data", port=free_port(), options=(f"--ssl-cert={both}", f"--ssl-key={both}"))
     server.execute("CREATE DATABASE holdfast")
     server.execute("CREATE USER bench IDENTIFIED BY 'bench'")
     server.execute("GRANT ALL ON holdfast.* TO bench")

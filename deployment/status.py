@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from blueprints import artifacts, text
 from blueprints.order import Stack
 from deployment import drift as drifts
-from deployment import plan, set_template, stack_sets
-from deployment.drift import Drifted
+from deployment import plan, set_template, stack_sets, status_text
+from deployment.condition import Code, Operation, Report, State
 from deployment.stack_sets import Instance
 from deployment.survey import Found, survey
 from deployment.target import STACKSETS
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from deployment.progress import Progress
     from deployment.target import Target
 
-Code = Literal["current", "older", "unknown"]
 T = TypeVar("T")
 AT_ONCE = 8  # requests
 GOES_ON = ("QUEUED", "RUNNING", "STOPPING")
@@ -35,92 +32,8 @@ IN_PLACE = "CURRENT"
 DEPLOY = "`build.py deploy`"
 
 
-@dataclass(frozen=True)
-class State:
-    """One stack that should be there, or is.
-
-    Attributes:
-        stack: Which one, where.
-        status: As CloudFormation gives it; nothing if it isn't there.
-        code: Whether its template is the one emitted now, an older one of ours, or none that we know of.
-        changed_at: When it was made or last changed.
-        protected: Nobody can delete it before this protection is lifted.
-        instance: What StackSets says of it; nothing if no set made it.
-        drift: ``IN_SYNC``, ``DRIFTED`` or ``NOT_CHECKED``, when it was last looked.
-        looked_at: When that was.
-        amiss: What is wrong with it, each with the cure.
-        note: What is worth knowing, but not wrong.
-    """
-
-    stack: Stack
-    status: str = ""
-    code: Code | None = None
-    changed_at: datetime | None = None
-    protected: bool = False
-    instance: str = ""
-    drift: str = "NOT_CHECKED"
-    looked_at: datetime | None = None
-    amiss: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def under_way(self) -> bool:
-        """Whether CloudFormation is at work on it."""
-        return self.status.endswith("_IN_PROGRESS")
-
-
-@dataclass(frozen=True)
-class Operation:
-    """Something that StackSets has to do, or does."""
-
-    set: str
-    id: str
-    action: str
-    status: str
-    since: datetime | None
-
-
-@dataclass(frozen=True)
-class Report:
-    """The whole deployment.
-
-    Attributes:
-        deployment: Its prefix.
-        account: Number of the account.
-        regions: Every region, primary first.
-        states: Each stack, in the order of deployment.
-        operations: What StackSets has under way.
-        drifted: Resources that are not as their templates say.
-        silent: Regions that did not answer, and why.
-    """
-
-    deployment: str
-    account: str
-    regions: tuple[str, ...]
-    states: tuple[State, ...]
-    operations: tuple[Operation, ...] = ()
-    drifted: tuple[Drifted, ...] = ()
-    silent: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def deployed(self) -> bool:
-        """Whether anything is there."""
-        return any(state.status for state in self.states)
-
-    @property
-    def amiss(self) -> bool:
-        """Whether somebody should do something."""
-        return bool(self.silent or self.drifted or any(state.amiss for state in self.states))
-
-    def json(self) -> str:
-        """For programs."""
-        return json.dumps({**asdict(self), "amiss": self.amiss}, indent=2, default=str)
-
-
 def run(target: Target, progress: Progress, *, drift: bool, as_json: bool) -> int:
     """Print the status; the answer is the exit code: 0 all is well, 1 something is amiss."""
-    from deployment import status_text  # noqa: PLC0415 (it needs this module)
-
     report = look(target, progress, drift=drift)
     sys.stdout.write(f"{report.json()}\n" if as_json else status_text.page(report, sys.stdout))
     sys.stdout.flush()
@@ -138,7 +51,7 @@ def look(target: Target, progress: Progress, *, drift: bool = False) -> Report:
         found, silent = _survey(target)
     differing = drifts.drifted(target, found.values())
     instances, operations = ({}, []) if target.home in silent else _sets(target, found)
-    codes = dict(zip(found, _all(lambda one: _code(target, one), found.values()), strict=True))
+    codes = dict(zip(found, _all(lambda one: _code(target, one, silent), found.values()), strict=True))
     wanted = [stack for stack in plan.wanted(target) if stack.region not in silent]
     states = [
         _state(
@@ -197,7 +110,7 @@ def _operations(target: Target, name: str) -> Iterator[Operation]:
             yield Operation(which["StackSetName"], each["OperationId"], each["Action"], each["Status"], since)
 
 
-def _code(target: Target, found: Found) -> Code:
+def _code(target: Target, found: Found, silent: Collection[str]) -> Code:
     """Whether a stack's template is the one emitted now, or one that was uploaded earlier."""
     client = target.aws.client("cloudformation", found.stack.region)
     deployed = client.get_template(StackName=found.id, TemplateStage="Original")["TemplateBody"]
@@ -207,9 +120,12 @@ def _code(target: Target, found: Found) -> Code:
         emitted = set_template.wanted(target, body) if name == STACKSETS else target.text(name)
         if deployed == json.loads(emitted):
             return "current"
-    # Each template ever uploaded is still there, under the digest of its text.
+    # Each template ever uploaded is still there, in both regions, under the digest of its text.
     key = artifacts.template_key(name, text.indented(deployed) + "\n")
-    where = found.stack.region if found.stack.region in target.settings.regions else target.home
+    near = (found.stack.region, *target.settings.regions)
+    where = next((each for each in near if each in target.settings.regions and each not in silent), None)
+    if where is None:
+        return "unknown"
     try:
         target.aws.client("s3", where).head_object(Bucket=target.bucket(where), Key=key)
     except ClientError as error:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from deployment.show import BOLD, DIM, GREEN, RED, YELLOW, Paint, colours
 
 if TYPE_CHECKING:
+    from deployment.condition import Report, State
     from deployment.drift import Drifted
-    from deployment.status import Report, State
 
 WIDTH = 80
 NAME = 16  # columns of a stack's name and what stands before it

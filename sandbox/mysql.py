@@ -43,7 +43,7 @@ SOCKET_PATH_LIMIT = 100  # bytes; Linux takes 107, macOS 103
 class Server:
     """A running server with a data directory of its own; root logs in without password, from this machine only."""
 
-    def __init__(self, program: Program, directory: Path, port: int | None) -> None:
+    def __init__(self, program: Program, directory: Path, port: int | None, options: tuple[str, ...] = ()) -> None:
         self.directory = directory
         self.scratch = directory / "#scratch"  # the server writes files here that we read
         self.socket: Path | None = None
@@ -57,18 +57,26 @@ class Server:
             address = [f"--port={port}", "--bind-address=127.0.0.1"] if port else ["--skip-networking"]
             own = [f"--datadir={directory}", f"--socket={self.socket}", f"--tmpdir={directory}"]
             user = f"--user={pwd.getpwuid(os.getuid()).pw_name}"
-            command = [program.path, *program.options(), *own, user, *address]
+            command = [program.path, *program.options(), *own, user, *address, *options]
             self.process = LocalProcess(command, directory / "errors.log")
         _running.add(self)
 
     @classmethod
-    def start(cls, directory: Path, *, source: Path | None = None, port: int | None = None) -> Self:
+    def start(
+        cls,
+        directory: Path,
+        *,
+        source: Path | None = None,
+        port: int | None = None,
+        options: tuple[str, ...] = (),
+    ) -> Self:
         """A server that answers, on a new directory.
 
         Args:
             directory: The data directory; made if it does not exist.
             source: A copy made by `freeze` to start from; a new, empty server when absent.
             port: Listen on this port of 127.0.0.1 too; by default only the socket is there.
+            options: Further options of the server's command line; a container takes none.
 
         Raises:
             ServerMissing: This machine has no server program.
@@ -79,7 +87,7 @@ class Server:
         if not directory.exists() and (source or program.kind != "docker"):
             copy_tree(source or template(program), directory)
         (directory / "#scratch").mkdir(parents=True, exist_ok=True)
-        server = cls(program, directory.resolve(), port)
+        server = cls(program, directory.resolve(), port, options)
         server._wait()
         return server
 

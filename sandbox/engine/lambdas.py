@@ -9,13 +9,13 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.concurrency import esm_wake, spawn_background
-from ministack.core.responses import new_uuid, request_scope
-from ministack.services import lambda_svc, sqs
+from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
+from ministack.services import cloudwatch_logs, lambda_svc, sqs
 
 from sandbox.engine import cloudformation_lambdas, lambda_environments, metrics
 from sandbox.engine.clients import client
 from sandbox.engine.patching import replace
-from sandbox.engine.permissions import session_of
+from sandbox.engine.permissions import NotAllowed, require_role, session_of
 
 RETRY_SECONDS = (60, 120)  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 TIMED_OUT = "Task timed out after"
@@ -32,6 +32,7 @@ def install() -> None:
     replace(lambda_svc, "_execute_function_warm", execute, "62b9218bef5b")
     _original["batch"] = replace(lambda_svc, "_run_sqs_batch", run_batch, "f9bf630aabf3")
     replace(lambda_svc, "invoke_async_with_retry", invoke_asynchronously, "289fe4d3cbd4")
+    _original["logs"] = replace(lambda_svc, "_emit_lambda_logs", write_logs, "111efbf06968")
 
 
 def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
@@ -77,6 +78,23 @@ def execute(function: dict[str, Any], event: object, request_id: str) -> dict[st
 def failure(kind: str, message: str, log: str = "") -> dict[str, Any]:
     """MiniStack's form of an invocation that failed."""
     return {"body": {"errorType": kind, "errorMessage": message}, "error": True, "log": log}
+
+
+def write_logs(function: dict[str, Any], *about: Any, **more: Any) -> None:
+    """Write an invocation's log; a group that isn't there is made only if the function's role may, else all is lost.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html; MiniStack made it always, so a function
+    that ended after its stack had gone brought the group back.
+    """
+    config = function.get("config") or function
+    name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName')}"
+    if name not in cloudwatch_logs._log_groups:
+        group = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{name}"
+        try:
+            require_role(config.get("Role"), "lambda.amazonaws.com", "logs:CreateLogGroup", group)
+        except NotAllowed:
+            return
+    _original["logs"](function, *about, **more)
 
 
 def run_batch(  # noqa: PLR0913, PLR0917  # the signature is MiniStack's

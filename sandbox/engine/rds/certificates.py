@@ -21,6 +21,15 @@ SKEW = dt.timedelta(hours=1)
 
 def make(directory: Path) -> ssl.SSLContext:
     """A server's TLS settings with a new certificate, whose authority is written to ``rds-ca.pem``."""
+    both = write(directory)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(both)
+    both.unlink()
+    return context
+
+
+def write(directory: Path) -> Path:
+    """A file with a server's new certificate and its key; the authority is written to ``rds-ca.pem``."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign("Holdfast sandbox RDS root", authority_key.public_key(), None, authority_key)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -32,10 +41,7 @@ def make(directory: Path) -> ssl.SSLContext:
     both = directory / "rds-server.pem"
     both.touch(mode=0o600)
     both.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + secret)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(both)
-    both.unlink()
-    return context
+    return both
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from blueprints.order import Stack
@@ -109,60 +110,95 @@ def test_a_deployment_without_a_ledger_has_no_recovery_points(aws: Account) -> N
 # ---- locks -----------------------------------------------------------------------------------------------------------
 
 
-def vault(aws: Account, locked: int, free: int, days: int = 7) -> Resource:
-    client = aws.client("s3", HOME)
-    client.create_bucket(
-        Bucket=VAULT, CreateBucketConfiguration={"LocationConstraint": HOME}, ObjectLockEnabledForBucket=True
-    )
-    until = datetime.now(UTC) + timedelta(days=days)
-    for number in range(free):
-        client.put_object(Bucket=VAULT, Key=f"free-{number}", Body=b"x")
-    for number in range(locked):
-        client.put_object(
-            Bucket=VAULT,
-            Key=f"locked-{number}",
-            Body=b"x",
-            ObjectLockMode="GOVERNANCE",
-            ObjectLockRetainUntilDate=until,
-        )
+class Vault:
+    """S3, as far as it lists a bucket's versions and tells their locks; it remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.locks: dict[str, tuple[datetime | None, str]] = {}
+        self.asked: list[str] = []
+
+    def get_paginator(self, name: str) -> Vault:
+        self.asked.append(name)
+        return self
+
+    def paginate(self, *, Bucket: str) -> list[dict[str, Any]]:  # noqa: N803 (boto3's names)
+        assert Bucket == VAULT
+        at = datetime(2026, 11, 22, tzinfo=UTC)
+        return [{"Versions": [{"Key": key, "VersionId": "1", "LastModified": at}]} for key in self.locks] or [{}]
+
+    def get_object_retention(self, **which: str) -> dict[str, Any]:
+        self.asked.append("get_object_retention")
+        until, _ = self.locks[which["Key"]]
+        if until is None:
+            raise self.error("NoSuchObjectLockConfiguration")
+        return {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": until}}
+
+    def get_object_legal_hold(self, **which: str) -> dict[str, Any]:
+        self.asked.append("get_object_legal_hold")
+        _, hold = self.locks[which["Key"]]
+        if not hold:
+            raise self.error("NoSuchObjectLockConfiguration")
+        return {"LegalHold": {"Status": hold}}
+
+    def error(self, code: str) -> ClientError:
+        return ClientError({"Error": {"Code": code, "Message": "the lock"}}, "GetObjectRetention")
+
+
+def vault(aws: Account, *locks: tuple[float | None, str]) -> Resource:
+    """A vault whose objects are locked for so many days from now, or have a legal hold."""
+    made = aws.clients["s3", HOME] = Vault()
+    for number, (days, hold) in enumerate(locks):
+        until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        made.locks[f"object-{number}"] = (until, hold)
     return Resource(Stack("storage", HOME), "AWS::S3::Bucket", VAULT, "Vault", "RetainExceptOnCreate")
 
 
+FREE, LOCKED, OVER, HELD = (None, ""), (7.0, "OFF"), (-1.0, ""), (None, "ON")
+
+
 def test_objects_under_a_lock_are_counted_and_the_last_day_is_told(aws: Account) -> None:
-    (only,) = found(aws, vault(aws, locked=2, free=3))
+    (only,) = found(aws, vault(aws, LOCKED, FREE, (1.0, ""), OVER))
     assert only.name == "locks"
     last = datetime.now(UTC) + timedelta(days=7)
     assert f"{VAULT} holds 2 objects under an Object Lock, the last one until {last:%Y-%m-%d}" in only.what
 
 
-@pytest.mark.parametrize(("locked", "free"), [(0, 3), (2, 0)], ids=["never locked", "locked until yesterday"])
-def test_objects_that_are_not_locked_now_are_no_obstacle(aws: Account, locked: int, free: int) -> None:
-    assert found(aws, vault(aws, locked=locked, free=free, days=-1)) == []
+@pytest.mark.parametrize("lock", [FREE, OVER], ids=["never locked", "locked until yesterday"])
+def test_objects_that_are_not_locked_now_are_no_obstacle(aws: Account, lock: tuple[float | None, str]) -> None:
+    assert found(aws, vault(aws, lock, lock)) == []
+
+
+def test_an_empty_vault_is_no_obstacle(aws: Account) -> None:
+    assert found(aws, vault(aws)) == []
 
 
 def test_a_legal_hold_has_no_end(aws: Account) -> None:
-    resource = vault(aws, locked=1, free=1)
-    aws.client("s3", HOME).put_object_legal_hold(Bucket=VAULT, Key="free-0", LegalHold={"Status": "ON"})
-    (only,) = found(aws, resource)
+    (only,) = found(aws, vault(aws, LOCKED, HELD, FREE))
     assert "holds 2 objects under an Object Lock, the last one until somebody lifts its legal hold" in only.what
 
 
 def test_of_a_full_vault_only_the_newest_objects_are_asked(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "LOOKED_AT", 2)
-    resource = vault(aws, locked=3, free=0)
-    asked: list[str] = []
-    aws.client("s3", HOME).meta.events.register("before-call", lambda model, **_: asked.append(model.name))
-    (only,) = found(aws, resource)
+    (only,) = found(aws, vault(aws, LOCKED, LOCKED, LOCKED))
     assert "2 or more of 3 objects" in only.what
-    assert asked.count("GetObjectRetention") == 2
+    assert aws.clients["s3", HOME].asked.count("get_object_retention") == 2
 
 
 def test_locks_are_asked_for_without_reading_the_backups(aws: Account) -> None:
-    resource = vault(aws, locked=1, free=0)
-    asked: set[str] = set()
-    aws.client("s3", HOME).meta.events.register("before-call", lambda model, **_: asked.add(model.name))
-    assert found(aws, resource)
-    assert asked == {"ListObjectVersions", "GetObjectLegalHold", "GetObjectRetention"}
+    """HeadObject would tell them, too, but whoever may ask that may read."""
+    assert found(aws, vault(aws, LOCKED))
+    assert set(aws.clients["s3", HOME].asked) == {
+        "list_object_versions",
+        "get_object_legal_hold",
+        "get_object_retention",
+    }
+
+
+def test_a_lock_that_nobody_may_see_is_not_taken_for_none(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = vault(aws, FREE)
+    monkeypatch.setattr(Vault, "error", lambda *_: ClientError({"Error": {"Code": "AccessDenied"}}, "Get"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        found(aws, resource)
 
 
 # ---- data ------------------------------------------------------------------------------------------------------------

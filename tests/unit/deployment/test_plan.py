@@ -208,7 +208,12 @@ def test_whoever_interrupts_leaves_no_change_set_behind(world: World) -> None:
     assert world.cloud[HOME].sets == {}
 
 
-@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"])
+def test_a_stack_of_which_only_a_change_set_was_made_is_a_new_one(world: World) -> None:
+    world.deploy(AT_HOME, STORAGE, "REVIEW_IN_PROGRESS")
+    assert plan.make(world.target, world.found).entries[AT_HOME].kind == "create"
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
 def test_a_stack_that_never_was_complete_is_made_again_and_loses_nothing(world: World, status: str) -> None:
     world.deploy(AT_HOME, STORAGE, status)
     found = plan.make(world.target, world.found)

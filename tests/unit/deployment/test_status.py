@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from blueprints import text
+from blueprints import artifacts, text
 from blueprints.order import Stack
 from blueprints.settings import SANDBOX
 from deployment import set_instances, status, status_text
+from deployment.condition import Operation, Report, State
 from deployment.drift import Difference, Drifted
 from deployment.progress import Progress
 from deployment.set_instances import Instance
-from deployment.status import Operation, Report, State
 from deployment.survey import Found
 from deployment.target import Target
 
@@ -86,6 +86,55 @@ def test_the_key_of_a_deployed_template_is_that_of_the_emitted_text() -> None:
             emitted = path.read_text(encoding="utf-8")
             again = text.indented(json.loads(emitted)) + "\n"
             assert hashlib.sha256(again.encode()).digest() == hashlib.sha256(emitted.encode()).digest(), path.name
+
+
+# ---- its code --------------------------------------------------------------------------------------------------------
+
+
+class Uploaded:
+    """An account in which one stack has a template; S3 knows the keys that were uploaded to one bucket."""
+
+    account = "123456789012"
+
+    def __init__(self, template: object, *keys: str) -> None:
+        self.template, self.keys, self.asked = template, keys, list[str]()
+
+    def client(self, *_: str) -> Uploaded:
+        return self
+
+    def get_template(self, **_: str) -> dict[str, Any]:
+        return {"TemplateBody": self.template}
+
+    def head_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803 (boto3's names)
+        self.asked.append(Bucket)
+        if Key not in self.keys:
+            status = {"HTTPStatusCode": 404}
+            raise ClientError({"Error": {"Code": "404"}, "ResponseMetadata": status}, "HeadObject")  # type: ignore[typeddict-item]
+
+
+EMITTED = json.loads((OUTPUTS / "sandbox" / "keys.json").read_text(encoding="utf-8"))
+OLDER = {**EMITTED, "Description": "as it was before"}
+KEY = artifacts.template_key("keys", text.indented(OLDER) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("template", "keys", "told"),
+    [(EMITTED, (), "current"), (OLDER, (KEY,), "older"), (OLDER, (), "unknown")],
+    ids=["emitted now", "uploaded once", "never uploaded"],
+)
+def test_a_template_is_told_by_what_is_emitted_and_what_was_uploaded(
+    template: object, keys: tuple[str, ...], told: str
+) -> None:
+    target = Target(Uploaded(template, *keys), SANDBOX, OUTPUTS / "sandbox", ("keys",))
+    assert status._code(target, found(), ()) == told
+
+
+def test_a_bucket_in_a_region_that_is_down_is_not_asked() -> None:
+    aws = Uploaded(OLDER, KEY)
+    target = Target(aws, SANDBOX, OUTPUTS / "sandbox", ("keys",))
+    assert status._code(target, found(), (HOME,)) == "older"
+    assert status._code(target, found(), (HOME, OTHER)) == "unknown"
+    assert aws.asked == [target.bucket(OTHER)]
 
 
 # ---- a region that does not answer -----------------------------------------------------------------------------------

@@ -136,3 +136,13 @@ def test_a_failed_item_of_a_batch_comes_again_and_ends_as_a_dead_letter(aws, mak
     assert letter["Body"] == "bad"
     left = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert left["ApproximateNumberOfMessages"] == left["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+@pytest.mark.parametrize("may", [True, False], ids=["may", "may not"])
+def test_a_log_group_that_is_not_there_is_made_only_by_a_role_that_may(aws, make, may):
+    role = make.role("lambda", *([allow("logs:CreateLogGroup")] if may else []))
+    function = make.function("def handler(event, context): return event", role)
+    assert make.invoke(function, 1) == (1, None)
+    group = f"/aws/lambda/{function.rpartition(':')[2]}"
+    found = aws.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert [each["logGroupName"] for each in found] == ([group] if may else [])
