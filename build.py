@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blueprints import command, emit, stacks
+from blueprints import stacks
 
 if TYPE_CHECKING:
     from troposphere import Template
@@ -34,6 +35,8 @@ STACKS: dict[str, Callable[..., Template | None]] = {
 
 def templates(settings: Settings) -> dict[str, Template]:
     """Every stack of one deployment, in this order; the sets last, since they follow from the others."""
+    from blueprints import emit
+
     return emit.templates(settings, STACKS)
 
 
@@ -49,11 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             from blueprints.costs import command as costs
 
             return costs.run(argv[1:], templates)
+    from blueprints import command
+
     return command.run(argv, OUTPUTS, STACKS)
 
 
 if __name__ == "__main__":
-    code = main()
     if sys.argv[1:] and not sys.argv[1].startswith("-"):
-        sys.exit(code)
-    os._exit(code)  # to free every object one by one would take a tenth of the time that it takes to emit
+        sys.exit(main())
+    gc.disable()  # what is built is kept; to look through it and to free it would take a tenth of the time
+    os._exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ def run(argv: Sequence[str] | None, outputs: Path, stacks: emit.Stacks) -> int:
     """Exit code: 0 done, 1 ``--check`` found differences, 2 what was asked for can't be emitted."""
     args = arguments(argv)
     request = Request(args.stage, args.settings)
-    gc.disable()  # what is built is kept until the end
     emit.defer("cfn_flip", "inspect")
     try:
         if args.package:
@@ -33,7 +31,5 @@ def run(argv: Sequence[str] | None, outputs: Path, stacks: emit.Stacks) -> int:
     except (SettingsError, PackagingError) as error:
         print(f"build.py: {error}", file=sys.stderr)  # noqa: T201 (a command line tool prints)
         return 2
-    finally:
-        gc.enable()
     print("\n".join(done) or "nothing to do: outputs/ holds what the code emits", flush=True)  # noqa: T201
     return 1 if args.check and done else 0

@@ -177,7 +177,8 @@ def _fault(path: Path, text: str) -> str | None:
 
 def _write(outputs: Path, files: Files) -> list[str]:
     changed = [name for name, text in files.items() if _fault(outputs / name, text)]
+    for folder in {(outputs / name).parent for name in changed}:
+        folder.mkdir(parents=True, exist_ok=True)
     for name in changed:
-        (outputs / name).parent.mkdir(parents=True, exist_ok=True)
         (outputs / name).write_bytes(files[name].encode())
     return changed

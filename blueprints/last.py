@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-opt
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,10 +18,7 @@ from blueprints import text
 
 def make_last(t: Template, resource: AWSObject) -> None:
     """Have *resource* wait for everything in *t* that does not wait for it; called when *t* is whole."""
-    refers = {
-        title: set(_references(json.loads(json.dumps(each.resource, default=text.opened))))
-        for title, each in t.resources.items()
-    }
+    refers = {title: set(_references(each.resource)) for title, each in t.resources.items()}
     waiting, grown = set[str](), {resource.title}
     while grown != waiting:
         waiting, grown = grown, grown | {title for title, named in refers.items() if named & grown}
@@ -41,6 +37,8 @@ def _references(node: Any) -> Iterator[str]:
                 yield from re.findall(r"\$\{(\w+)[}.]", value if isinstance(value, str) else value[0])
             else:
                 yield from _references(value)
-    elif isinstance(node, list):
+    elif isinstance(node, (list, tuple)):
         for each in node:
             yield from _references(each)
+    elif node is not None and not isinstance(node, (str, int, float)):
+        yield from _references(text.opened(node))

@@ -2,7 +2,7 @@
 
 Stacks never import each other (import-linter holds them to it), so a stack follows from its own module, from every
 source that is no stack's, and from the settings; see :func:`fingerprints`. ``--check`` never asks here: it builds.
-Only modules of the standard library that load fast are imported, since a run that changes nothing is mostly imports.
+Only what loads fast is imported, since a run that changes nothing is mostly imports.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+
+from blueprints.artifacts import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("build.py", "blueprints", "workflows", "handlers", "requirements/handlers.txt")
@@ -83,7 +85,7 @@ class Memory:
 
     def _digest(self, name: str) -> str | None:
         try:
-            return _hashed([(name, (self.outputs / name).read_bytes())])
+            return _hashed([(name, contents(f"{self.outputs}/{name}"))])
         except OSError:
             return None
 
@@ -106,7 +108,7 @@ def _sources(root: Path) -> Iterator[tuple[str, bytes]]:
     for source in SOURCES:
         found = [f"{base}/{source}"] if source.endswith(SUFFIXES) else sorted(_below(f"{base}/{source}"))
         for path in found:
-            yield path[len(base) + 1 :], Path(path).read_bytes()
+            yield path[len(base) + 1 :], contents(path)
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _generators() -> Iterator[tuple[str, bytes]]:
     for name in GENERATORS:  # their first module holds the version
         spec = PathFinder.find_spec(name)
         if spec and spec.origin:
-            yield spec.origin, Path(spec.origin).read_bytes()
+            yield spec.origin, contents(spec.origin)
 
 
 def _hashed(parts: Iterable[tuple[str, bytes]]) -> str:

@@ -124,20 +124,24 @@ def _trust(principal: Principal, *conditions: ConditionElement) -> PolicyDocumen
 
 def _policies(t: Template, settings: Settings) -> list[iam.ManagedPolicy]:
     """Policies of the execution role. They lie outside the deployment's path, where that role could rewrite them."""
-    of_services = [(title, _services(settings, POLICIES[title])) for title in POLICIES]
+    actions, ours = json.loads(ACTIONS.read_text()), _ours(settings)
+    of_services = [
+        (title, _services(settings, {name: actions[name] for name in POLICIES[title]}, ours)) for title in POLICIES
+    ]
     said = [*of_services, ("Stacks", _stacks(settings)), ("Identities", identities(settings))]
     return [policy(t, f"Execution{title}Policy", *statements, Condition=PRIMARY) for title, statements in said]
 
 
-def _services(settings: Settings, services: Sequence[str]) -> list[Statement]:
-    actions: Mapping[str, list[str]] = json.loads(ACTIONS.read_text())
-    ours, found, unnamed = _ours(settings), list[Statement](), list[Action]()
-    for service in services:
-        named = [name for name in actions[service] if service in ours and not _is_unnamed(service, name)]
+def _services(
+    settings: Settings, actions: Mapping[str, Sequence[str]], ours: Mapping[str, Sequence[Sub]]
+) -> list[Statement]:
+    found, unnamed = list[Statement](), list[Action]()
+    for service, names in actions.items():
+        named = [name for name in names if service in ours and not _is_unnamed(service, name)]
         if named:
             sid = f"Manage{service.capitalize()}"
             found.append(allow(sid, [Action(service, name) for name in named], ours[service]))
-        unnamed += [Action(service, name) for name in actions[service] if name not in named]
+        unnamed += [Action(service, name) for name in names if name not in named]
     # What belongs to the whole account is asked for in us-east-1, and so is what CloudFront uses.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html (aws:RequestedRegion)
     here = StringEquals("aws:RequestedRegion", sorted({*settings.regions, GLOBAL}))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 from troposphere import AWSHelperFn, BaseAWSObject, Template
 
 LINE = 100  # characters; a list or object this short stands on one line
+PLAIN = (dict, list, str, int, tuple, float, type(None))
+scalar = lru_cache(maxsize=None, typed=True)(json.dumps)  # typed: True is equal to 1
 
 
 def whole(template: Template) -> str:
@@ -28,22 +31,19 @@ def whole(template: Template) -> str:
 
 def indented(node: Any, margin: str = "\n") -> str:
     """*node* as JSON; several times faster than ``json.dumps(indent=…)``, whose C code knows no indent."""
-    if isinstance(node, str):
-        return quote(node)
+    while not isinstance(node, PLAIN):
+        node = opened(node)
     inner = margin + "  "
     if isinstance(node, dict):  # most values are strings, and a call for each would take a third of the time
         opening, closing = "{", "}"
         parts = [f"{quote(k)}: {quote(v) if type(v) is str else indented(v, inner)}" for k, v in node.items()]
     elif isinstance(node, (list, tuple)):
         opening, parts, closing = "[", [quote(v) if type(v) is str else indented(v, inner) for v in node], "]"
-    elif node is None or isinstance(node, (int, float)):
-        return json.dumps(node)
     else:
-        return indented(opened(node), margin)
-    if sum(map(len, parts)) <= LINE:
-        line = ", ".join(parts)
-        if len(line) <= LINE and "\n" not in line:
-            return f"{opening}{line}{closing}"
+        return quote(node) if isinstance(node, str) else scalar(node)
+    line = ", ".join(parts)
+    if len(line) <= LINE:  # what is broken into lines is longer, and so is all that it lies in
+        return f"{opening}{line}{closing}"
     return f"{opening}{inner}{f',{inner}'.join(parts)}{margin}{closing}"
 
 
@@ -60,8 +60,9 @@ def opened(node: Any) -> Any:
     """
     to_dict = getattr(type(node), "to_dict", None)
     if to_dict is BaseAWSObject.to_dict and node.properties:
-        if node.do_validation:
-            node._validate_props()  # noqa: SLF001 (half of what to_dict does before it copies)
+        if node.do_validation:  # half of what to_dict does before it copies
+            if not _required(node.__class__) <= node.properties.keys():
+                node._validate_props()  # noqa: SLF001 (it says which is missing)
             node.validate()
         return node.resource
     if to_dict is AWSHelperFn.to_dict:
@@ -71,3 +72,8 @@ def opened(node: Any) -> Any:
     if hasattr(node, "JSONrepr"):  # awacs, which opens one level itself
         return node.JSONrepr()
     raise TypeError(f"{type(node).__name__} is nothing that a template can hold: {node!r}")
+
+
+@cache
+def _required(kind: type[BaseAWSObject]) -> frozenset[str]:
+    return frozenset(name for name, (_, required) in kind.props.items() if required)

@@ -9,7 +9,7 @@ from aws_cdk import cloudformation_include
 source, target = map(Path, sys.argv[1:])
 app = aws_cdk.App(outdir=str(target), analytics_reporting=False)
 for path in sorted(source.glob("*.json")):
-    if not path.name.endswith(".asl.json"):
+    if not path.name.endswith((".asl.json", "openapi.json")):
         stack = aws_cdk.Stack(app, path.stem)
         cloudformation_include.CfnInclude(stack, "Template", template_file=str(path))
 app.synth()

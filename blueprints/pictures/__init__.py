@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blueprints.artifacts import contents
+
 if TYPE_CHECKING:
     from blueprints.settings import Settings
 
@@ -27,6 +29,7 @@ class Kept:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.known: dict[str, list[str]] = {}
+        self.changed = False
         if path:
             try:
                 self.known = {
@@ -40,11 +43,12 @@ class Kept:
         found = self.known.get(name)
         if not found or found[0] != inputs:
             found = self.known[name] = [inputs, draw()]
+            self.changed = True
         return found[1]
 
     def keep(self) -> None:
-        """Write what is known, at once, so that two runs side by side leave one whole file."""
-        if self.path:
+        """Write what is known if some is new; at once, so that two runs side by side leave one whole file."""
+        if self.path and self.changed:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_suffix(f".{os.getpid()}")
             fresh.write_text(json.dumps(self.known))
@@ -100,7 +104,7 @@ def drawn(settings: Settings, files: Mapping[str, str]) -> dict[str, str]:
 def _sources() -> str:
     """Digest of what draws: this package, and the order and the places that it draws."""
     others = [HERE.parent / name for name in ("order.py", "regions.py")]
-    return _digest(*(path.read_text(encoding="utf-8") for path in sorted([*HERE.glob("*.py"), *others])))
+    return _digest(*(contents(str(path)).decode() for path in sorted([*HERE.glob("*.py"), *others])))
 
 
 def _digest(*parts: str) -> str:

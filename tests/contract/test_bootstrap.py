@@ -10,7 +10,7 @@ import pytest
 from rendering import BOUNDARY, OPTIONS, each, found, listed, rendered, resolved, statements
 
 import build
-from blueprints import arns, order, stacksets_roles
+from blueprints import arns, emit, order, stacksets_roles
 from blueprints.settings import PRODUCTION, StackSets
 from tests import handler_permissions
 
@@ -112,7 +112,7 @@ def test_no_role_of_the_pipeline_writes_what_the_next_deployment_runs():
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_it_is_small_enough_to_be_sent_before_there_is_a_bucket(option):
-    (text,) = build.emit.texts(OPTIONS[option], "bootstrap", build.STACKS["bootstrap"](OPTIONS[option])).values()
+    (text,) = emit.texts(OPTIONS[option], "bootstrap", build.STACKS["bootstrap"](OPTIONS[option])).values()
 
     assert len(text.encode()) <= BODY
 
