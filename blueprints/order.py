@@ -13,6 +13,7 @@ from blueprints.regions import regions_of
 from blueprints.settings import Settings
 
 BOOTSTRAP, SETS = "bootstrap", "stacksets"  # deployed as they are; every other stack is deployed by a set
+DEPLOYMENT_TAG, STACK_TAG = "holdfast:deployment", "holdfast:stack"  # by which a stack is found, whatever it is called
 HERE = {  # what a stack needs of its own region; a test compares it with what the templates import
     "network": ("keys",),
     "storage": ("keys",),

@@ -43,7 +43,7 @@ def blueprint(settings: Settings, texts: Mapping[str, str]) -> Template:
                 ManagedExecution=cloudformation.ManagedExecution(Active=True),
                 # They come to every stack of the set, which StackSets names as it likes: by these it is found.
                 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html (Tags)
-                Tags=Tags({"holdfast:deployment": settings.prefix, "holdfast:stack": name}),
+                Tags=Tags({order.DEPLOYMENT_TAG: settings.prefix, order.STACK_TAG: name}),
             )
         )
     return t

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from deployment import changes
+
 if TYPE_CHECKING:
     from blueprints.order import Stack
     from deployment.progress import Progress
@@ -87,18 +89,4 @@ def _resources(client: Any, name: str) -> dict[str, tuple[str, Any]]:
 
 def count(text: str, region: str) -> int:
     """How many resources of the template *text* are made in *region*; our only condition asks which region it is."""
-    template = json.loads(text)
-    conditions: Mapping[str, Any] = template.get("Conditions", {})
-    holds = {name: _holds(condition, region) for name, condition in conditions.items()}
-    resources: Mapping[str, Mapping[str, Any]] = template.get("Resources", {})
-    return sum(holds.get(each.get("Condition", ""), True) for each in resources.values())
-
-
-def _holds(condition: Mapping[str, Any], region: str) -> bool:
-    """Whether a condition is met, as far as it only asks for the region; what asks for more is taken as met."""
-    match condition:
-        case {"Fn::Equals": [{"Ref": "AWS::Region"}, str(wanted)]}:
-            return wanted == region
-        case {"Fn::Not": [other]}:
-            return not _holds(other, region)
-    return True
+    return len(changes.resources(json.loads(text), region))

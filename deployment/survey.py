@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from blueprints.order import Stack
+from blueprints.order import DEPLOYMENT_TAG, STACK_TAG, Stack
 from blueprints.regions import GLOBAL
-from deployment.target import DEPLOYMENT_TAG, STACK_TAG
 
 if TYPE_CHECKING:
     from blueprints.settings import Settings

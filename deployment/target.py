@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from blueprints.settings import Settings
     from deployment.aws import Aws
 
-BOOTSTRAP, STACKSETS = "bootstrap", "stacksets"  # the two stacks that StackSets does not deploy
-DEPLOYMENT_TAG, STACK_TAG = "holdfast:deployment", "holdfast:stack"
+BOOTSTRAP, STACKSETS = order.BOOTSTRAP, order.SETS  # the two stacks that StackSets does not deploy
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 
 
@@ -40,8 +39,7 @@ class Target:
     @cached_property
     def sets(self) -> tuple[str, ...]:
         """Stacks of this deployment that StackSets deploys, in the order of ``build.STACKS``."""
-        own = (name for name in self.names if name not in (BOOTSTRAP, STACKSETS))
-        return tuple(name for name in own if (self.outputs / f"{name}.json").exists())
+        return tuple(name for name in order.sets(self.names) if (self.outputs / f"{name}.json").exists())
 
     @cached_property
     def instances(self) -> frozenset[Stack]:
@@ -78,8 +76,8 @@ class Target:
     def tags(self, name: str) -> list[dict[str, str]]:
         """Tags of the stack *name*, by which it is found again whatever CloudFormation calls it."""
         return [
-            {"Key": DEPLOYMENT_TAG, "Value": self.settings.prefix},
-            {"Key": STACK_TAG, "Value": name},
+            {"Key": order.DEPLOYMENT_TAG, "Value": self.settings.prefix},
+            {"Key": order.STACK_TAG, "Value": name},
         ]
 
     def direct_name(self, stack: Stack) -> str:

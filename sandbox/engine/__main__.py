@@ -26,6 +26,7 @@ MODULES = (
     "global_tables",
     "rds",
     "recorded",
+    "invitations",
     "zones",
     "custom_resources",
     "cloudformation",

@@ -1,9 +1,10 @@
 """Every template of every profile and combination of options, rendered once, for tests that are tables."""
 
+import functools
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ class Found:
         return f"{self.option}/{self.stack}.{self.title}"
 
 
-@cache
+@functools.cache
 def rendered(option: str) -> dict[str, Template]:
     """Templates of *option* by stack, in the order of deployment, as JSON says them."""
     return {stack: json.loads(template.to_json()) for stack, template in build.templates(OPTIONS[option]).items()}
@@ -75,28 +76,64 @@ class Page:
     template: Template
 
 
-def each_template() -> pytest.MarkDecorator:
-    """Run the test for every template, as argument ``page``."""
-    pages = [
-        pytest.param(Page(settings, stack, template), id=f"{option}/{stack}")
-        for option, settings in OPTIONS.items()
-        for stack, template in rendered(option).items()
-    ]
-    return pytest.mark.parametrize("page", pages)
+def each_template() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run the test for every template, as argument ``page``; one test for each option."""
+    return _table(
+        "page",
+        lambda option: [
+            (f"{option}/{stack}", Page(OPTIONS[option], stack, template))
+            for stack, template in rendered(option).items()
+        ],
+    )
+
+
+def _table(
+    name: str, rows: Callable[[str], list[tuple[str, Any]]]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run the test for each option's *rows*, as argument *name*; what fails, fails first, and names all that fail."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def table(option: str, **fixtures: Any) -> None:
+            failed: list[tuple[str, AssertionError]] = []
+            for title, row in rows(option):
+                try:
+                    test(**{name: row}, **fixtures)
+                except AssertionError as error:
+                    failed.append((title, error))
+            if failed:
+                title, first = failed[0]
+                first.add_note(f"this is {title}; fails at {', '.join(each for each, _ in failed)}")
+                raise first
+
+        taken = inspect.signature(test)
+        own = inspect.Parameter("option", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        others = [each for each in taken.parameters.values() if each.name != name]
+        table.__signature__ = taken.replace(parameters=[own, *others])  # type: ignore[attr-defined]
+        return pytest.mark.parametrize("option", [option for option in OPTIONS if rows(option)])(table)
+
+    return decorate
 
 
 def found(*kinds: str) -> Iterator[Found]:
     """Every resource of the *kinds* (``AWS::S3::Bucket``), or of all kinds."""
-    for option, settings in OPTIONS.items():
-        for stack, template in rendered(option).items():
-            for title, resource in template["Resources"].items():
-                if not kinds or resource["Type"] in kinds:
-                    yield Found(option, settings, stack, title, resource, template)
+    for option in OPTIONS:
+        yield from _found(option, *kinds)
 
 
-def each(*kinds: str, without: str = "") -> pytest.MarkDecorator:
-    """Run the test for every resource of the *kinds*, as argument ``it``; not for those of the stack *without*."""
-    return pytest.mark.parametrize("it", [pytest.param(it, id=str(it)) for it in found(*kinds) if it.stack != without])
+def _found(option: str, *kinds: str) -> Iterator[Found]:
+    for stack, template in rendered(option).items():
+        for title, resource in template["Resources"].items():
+            if not kinds or resource["Type"] in kinds:
+                yield Found(option, OPTIONS[option], stack, title, resource, template)
+
+
+def each(*kinds: str, without: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run the test for every resource of the *kinds*, as argument ``it``; not for those of the stack *without*.
+
+    One test for each option that has such a resource.
+    """
+    return _table("it", lambda option: [(str(it), it) for it in _found(option, *kinds) if it.stack != without])
 
 
 def statements(it: Found) -> list[dict[str, Any]]:

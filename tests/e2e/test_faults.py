@@ -138,13 +138,14 @@ def test_what_cannot_be_delivered_lies_among_the_dead_letters(world: World) -> N
     """The machine that a rule starts is gone."""
     events, bus = world.client("events", world.recovery), world.settings.prefix
     rule = world.settings.name("copy-requested")
+    queue = world.physical_id("backup", "UndeliveredEvents", world.recovery)
     (target,) = events.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]
     events.put_targets(Rule=rule, EventBusName=bus, Targets=[{**target, "Arn": f"{target['Arn']}-gone"}])
     try:
         detail = json.dumps({"request": {"point": {"id": "nobody-20260101t0000z"}}})
         entry = {"Source": "holdfast.backup", "DetailType": "Copy Requested", "Detail": detail, "EventBusName": bus}
         world.client("events").put_events(Entries=[entry])
-        letters = eventually(lambda: world.messages("UndeliveredEvents", world.recovery), what="a dead letter")
+        letters = eventually(lambda: world.messages(queue, world.recovery), what="a dead letter")
     finally:
         events.put_targets(Rule=rule, EventBusName=bus, Targets=[target])
     assert any("nobody-20260101t0000z" in letter for letter in letters)

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from blueprints.order import Stack
+from deployment.survey import survey
 from handlers.ledger import Ledger
+from sandbox import deploy
 from sandbox.follow import Follower
 from sandbox.report import PointReport, Reporter
 from sandbox.run import Story
@@ -60,13 +63,20 @@ class World:
     def bucket(self, kind: str, region: str) -> str:
         return self.settings.name(kind, region, self.engine.account)
 
+    def physical_id(self, stack: str, logical_id: str, region: str) -> str:
+        """What a resource of a stack is called; CloudFormation makes names up, and cuts them."""
+        found = survey(deploy.target(self.engine, self.settings, self.story.outputs), [region])
+        name = found[Stack(stack, region)].name
+        client = self.client("cloudformation", region)
+        described = client.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
+        return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
     def messages(self, queue: str, region: str) -> list[str]:
-        """What the queue whose name holds *queue* has to say."""
+        """What a queue, given by its URL, has to say."""
         sqs = self.client("sqs", region)
-        (url,) = [each for each in sqs.list_queues()["QueueUrls"] if queue in each]
-        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         for message in found:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return [message["Body"] for message in found]
 
 

@@ -19,6 +19,7 @@ VERIFIER = "v" * 64
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 PERSON, PASSWORD = "someone@example.test", "Correct-horse-1"
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
+KINDS = ("Uppercase", "Lowercase", "Numbers", "Symbols")
 
 
 class Form(HTMLParser):
@@ -239,3 +240,16 @@ def test_a_program_gets_the_scopes_of_its_client_and_no_others(aws, pool):
     refused = machine_token(aws, pool, "holdfast/items:write")
     assert (refused.status, refused.json["error"]) == (400, "invalid_grant")  # not OAuth's invalid_scope
     assert machine_token(aws, pool, "holdfast/items:read", secret="guess").json["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize("length", [6, 14, 99])
+def test_who_is_invited_without_a_password_gets_one_that_the_pool_takes(engine, name, length):
+    idp = engine.client("cognito-idp", REGION)
+    policy = {"MinimumLength": length, **{f"Require{kind}": True for kind in KINDS}}
+    pool = idp.create_user_pool(PoolName=name, Policies={"PasswordPolicy": policy})["UserPool"]["Id"]
+
+    for number in range(5):
+        made = idp.admin_create_user(UserPoolId=pool, Username=f"person-{number}")["User"]
+        assert made["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+    with pytest.raises(idp.exceptions.InvalidPasswordException):
+        idp.admin_create_user(UserPoolId=pool, Username="another", TemporaryPassword="too-weak")
