@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from blueprints.settings import Settings
 
 OUTPUTS = Path(__file__).resolve().parent / "outputs"
+OURS = ("blueprints", "deployment", "handlers", "workflows")
+CURE = "pip install --no-deps --require-hashes -r requirements/dev.txt, in a virtual environment; see docs/deploy.md"
 
 # In the order they must be deployed: by whoever deploys, then by StackSets; see blueprints/order.py.
 STACKS: dict[str, Callable[..., Template | None]] = {
@@ -42,12 +44,21 @@ def templates(settings: Settings) -> dict[str, Template]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 there is something to say, 2 what was asked for can't be done."""
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in OURS:
+            raise
+        sys.stderr.write(f"build.py needs its packages: {CURE}\n")
+        return 2
+
+
+def _run(argv: Sequence[str]) -> int:
     match argv[:1]:
         case ["deploy" | "status" | "destroy"]:
             from deployment import command as deployment
 
-            return deployment.run(argv, OUTPUTS, STACKS)
+            return deployment.run(argv, OUTPUTS.with_name(".cache"), STACKS)
         case ["cost"]:
             from blueprints.costs import command as costs
 

@@ -76,7 +76,10 @@ def _response(refusal: Refusal) -> dict[str, Any]:
         "statusCode": str(refusal.status),
         "responseParameters": {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()},
         # API Gateway chooses a template by the request's Accept and falls back to this one; the header above says what
-        # it is. The message that it offers itself may quote the request, so none of its variables but the id is used.
+        # it is. The message that it offers itself may quote the request, so none of its variables but the id is used:
+        # messageString is quoted for JSON, but says only "Invalid request body"; validationErrorString would name what
+        # is wrong, and no page says that it is escaped, nor is there VTL here that could do it.
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
         "responseTemplates": {"application/json": problem(refusal, request_id="$context.requestId")},
     }

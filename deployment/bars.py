@@ -64,6 +64,10 @@ class Bar:
         done = sum(1 for name, each in found.items() if each[0].endswith(DONE) and self._before.get(name) != each)
         self.progress.advance(self.key, done, self._total)
 
+    def tell(self) -> None:
+        """Say that CloudFormation has done so many resources, of a stack that nobody saw change."""
+        self.progress.say(f"{self.key}: {resources(self._total) if self._total else 'done'}")
+
     def end(self, result: str = "") -> None:
         """Say what became of it: by default, that CloudFormation has done so many resources; again is once."""
         if self.seconds is None:

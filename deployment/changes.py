@@ -140,8 +140,12 @@ def resources(template: Template, region: str) -> dict[str, Any]:
 
 def _holds(condition: Mapping[str, Any], region: str) -> bool:
     """Whether a condition holds; ours compares the region with a name, any other is taken to hold."""
-    left, right = condition.get("Fn::Equals", (None, None))
-    return right == region if left == {"Ref": "AWS::Region"} and isinstance(right, str) else True
+    match condition:
+        case {"Fn::Equals": [{"Ref": "AWS::Region"}, str(wanted)]}:
+            return wanted == region
+        case {"Fn::Not": [other]}:
+            return not _holds(other, region)
+    return True
 
 
 def _changed(name: str, was: Mapping[str, Any], becomes: Mapping[str, Any]) -> Change:

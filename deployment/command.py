@@ -70,6 +70,13 @@ def parser() -> ArgumentParser:
         metavar="REGION",
         help="only this region, without StackSets: when the region that runs them can't be reached",
     )
+    deploy.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="FILE",
+        help="certificate authorities that the functions trust for databases instead of Amazon's; for the embedded AWS "
+        "of the local run",
+    )
 
     status = verbs.add_parser(
         "status",
@@ -97,18 +104,18 @@ def parser() -> ArgumentParser:
     return known
 
 
-def run(argv: Sequence[str], outputs: Path, stacks: Stacks) -> int:
+def run(argv: Sequence[str], cache: Path, stacks: Stacks) -> int:
     """Do what *argv* asks for; the answer is the exit code.
 
     Args:
         argv: What follows ``build.py``; the first is deploy, status or destroy.
-        outputs: Folder that holds one for each stage.
+        cache: Folder for what is emitted, and for what makes the next run quicker; ``outputs/`` is left alone.
         stacks: What is emitted, in the order of deployment.
     """
     arguments = parser().parse_args(argv)
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return _do(arguments, outputs, stacks)
+        return _do(arguments, cache, stacks)
     except Ended as ended:
         return _interrupted(argv, ended.number)
     except (SettingsError, PackagingError) as error:
@@ -131,10 +138,10 @@ def _selection(known: ArgumentParser) -> None:
     known.add_argument("--profile", metavar="P", help="a profile of the AWS CLI (default: as the AWS CLI finds it)")
 
 
-def _do(arguments: Namespace, outputs: Path, stacks: Stacks) -> int:
+def _do(arguments: Namespace, cache: Path, stacks: Stacks) -> int:
     from deployment.progress import Progress  # noqa: PLC0415 (--help needs none of this)
 
-    target = _target(arguments, outputs, stacks)
+    target = _target(arguments, cache, stacks)
     with Progress() as progress:
         if arguments.verb == "status":
             from deployment import status  # noqa: PLC0415
@@ -154,12 +161,13 @@ def _do(arguments: Namespace, outputs: Path, stacks: Stacks) -> int:
         return 0
 
 
-def _target(arguments: Namespace, outputs: Path, stacks: Stacks) -> Target:
+def _target(arguments: Namespace, cache: Path, stacks: Stacks) -> Target:
     """Emit what *arguments* ask for, and say where it goes.
 
     Raises:
         SettingsError: the arguments name no settings, or wrong ones.
         NoAccess: there is no such profile.
+        Refused: the certificates can't be read.
     """
     from blueprints import emit  # noqa: PLC0415
     from blueprints.rebuild import Memory  # noqa: PLC0415
@@ -171,8 +179,28 @@ def _target(arguments: Namespace, outputs: Path, stacks: Stacks) -> Target:
     request = Request(arguments.stage, arguments.settings)
     (settings,) = request.deployments()
     aws = Session(arguments.profile, getattr(arguments, "directly", None) or GLOBAL)
-    emit.emit(outputs, stacks, request, Memory(outputs.parent / ".cache" / "build.json", outputs), illustrated=True)
-    return Target(aws, settings, outputs / settings.stage, tuple(stacks))
+    certificates = _certificates(getattr(arguments, "certificates", None))
+    outputs = cache / "deployments" / settings.prefix
+    emit.defer("cfn_flip")
+    emit.emit(outputs, stacks, request, Memory(cache / "deployments.json", outputs))
+    return Target(aws, settings, outputs / settings.stage, tuple(stacks), certificates)
+
+
+def _certificates(file: Path | None) -> bytes | None:
+    """Certificate authorities, if a *file* with some was named.
+
+    Raises:
+        Refused: It can't be read, or holds none.
+    """
+    if file is None:
+        return None
+    try:
+        found = file.read_bytes()
+    except OSError as error:
+        raise Refused(f"--certificates {file}: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise Refused(f"--certificates {file}: there is no certificate in it (a PEM file has some)")
+    return found
 
 
 def _stop(number: int, _frame: FrameType | None) -> Never:
@@ -199,9 +227,12 @@ def _refusal(error: ClientError) -> str:
 def _fail(argv: Sequence[str], error: Exception | str, code: int) -> int:
     """Say what went wrong, and how to go on if anything was begun; the answer is *code*."""
     whole = str(error)
-    lines = [" ".join(line.split()) for line in (whole.splitlines() if isinstance(error, NotReady) else [whole])]
-    if len(lines) > 1:
-        lines = [f"{len(lines)} things are in the way", *(f"  - {line}" for line in lines)]
+    if isinstance(error, Refused):  # its lines are ours: a list, a command to be copied
+        lines = [line.rstrip() for line in whole.splitlines()]
+    else:
+        lines = [" ".join(line.split()) for line in (whole.splitlines() if isinstance(error, NotReady) else [whole])]
+        if len(lines) > 1:
+            lines = [f"{len(lines)} things are in the way", *(f"  - {line}" for line in lines)]
     lines = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in lines]
     _tell(f"build.py {argv[0]}: " + "\n".join(lines))
     if code == FAILED and argv[0] != "status":

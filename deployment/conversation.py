@@ -69,7 +69,7 @@ def deploy(target: Target, progress: Progress, agreed: Agreed, region: str | Non
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
 
         def archive() -> Path:
-            return packaging.package(Path(folder))
+            return packaging.package(Path(folder), target.certificates)
 
         if region:
             done = deployment.directly(target, region, archive, progress, consent, agreed.accepted)

@@ -127,7 +127,7 @@ def destroy(
     found, instances = _everything(target, progress)
     every = _in_order(target, {*found, *instances})
     if every:
-        resources = remains.resources(target, found.values())
+        resources = [*remains.resources(target, found.values()), *remains.recovery_points(target)]
         obstacles = guards.obstacles(target, resources)
         guards.refuse(target, obstacles, despite)
         farewell = Farewell(

@@ -69,12 +69,15 @@ def refuse(target: Target, found: Sequence[Obstacle], despite: Collection[str]) 
 
 
 def _recovery_points(target: Target) -> Iterator[Obstacle]:
-    """Verified points in the ledger, of every database that it knows (see ``handlers.ledger`` for its rows)."""
+    """Verified points in the ledger, of every database that ever had a point (see ``handlers.ledger`` for its rows)."""
     client, table = target.aws.client("dynamodb", target.home), target.settings.name("ledger")
     try:
         counted = {name: _verified(client, table, name) for name in _databases(client, table)}
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        about = error.response["Error"]
+        if about["Code"] == "ValidationException":  # an index that is not there yet, or not filled yet
+            yield Obstacle(RECOVERY_POINTS, f"recovery points in the ledger can't be counted: {about['Message']}")
+        elif about["Code"] != "ResourceNotFoundException":
             raise
         return
     if total := sum(counted.values()):
@@ -86,15 +89,17 @@ def _recovery_points(target: Target) -> Iterator[Obstacle]:
         )
 
 
-def _databases(client: Any, table: str) -> Iterator[str]:
+def _databases(client: Any, table: str) -> list[str]:
+    """Databases that have points. The ledger's list of databases is no help: a sweep of later writes it."""
     pages = client.get_paginator("query").paginate(
         TableName=table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-        ExpressionAttributeValues={":pk": {"S": "DATABASES"}, ":sk": {"S": "DATABASE#"}},
-        ConsistentRead=True,
+        IndexName="timeline",
+        KeyConditionExpression="sk = :sk",
+        ExpressionAttributeValues={":sk": {"S": "POINT"}},
+        ProjectionExpression="pk",
     )
-    for page in pages:
-        yield from (row["sk"]["S"].removeprefix("DATABASE#") for row in page["Items"])
+    points = (row["pk"]["S"].removeprefix("POINT#") for page in pages for row in page["Items"])
+    return sorted({point.rpartition("-")[0] for point in points})  # `orders-20261122t0600z`: handlers/core/names.py
 
 
 def _verified(client: Any, table: str, database: str) -> int:

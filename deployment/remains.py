@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from blueprints.order import Stack
+from blueprints.order import DEPLOYMENT_TAG, Stack
 from deployment.changes import KEEPING
 
 if TYPE_CHECKING:
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from deployment.target import Target
 
 AT_ONCE = 8  # requests
+MOST = 20  # resources of one kind and region that are told by name
 REGION = 14  # columns of a region's name
 SNAPSHOT = "Snapshot"
 # What CloudFormation does with an instance whose template says nothing.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 DEFAULTS = {"AWS::RDS::DBCluster": SNAPSHOT, "AWS::RDS::DBInstance": SNAPSHOT}
-SNAPSHOTS = "AWS::RDS::DBSnapshot"  # of a deleted instance; CloudFormation has no such type, RDS calls it so
+SNAPSHOTS = "AWS::RDS::DBSnapshot"  # CloudFormation has no such type, RDS calls it so
+POINT_TAG = "holdfast:recovery-point"  # see handlers/core/names.py
 KINDS = {  # in the order in which people are told
     "AWS::S3::Bucket": "buckets, with their objects",
     "AWS::DynamoDB::GlobalTable": "tables, with their items and replicas",
@@ -75,8 +77,11 @@ def listed(resources: Iterable[Resource]) -> Iterator[str]:
     order = ["final snapshots of", *KINDS.values()]
     for kind in sorted(kinds, key=lambda one: (order.index(one) if one in order else len(order), one)):
         yield f"    {kind}"
-        for each in sorted(kinds[kind], key=lambda one: (one.stack.region, one.id)):
-            yield f"      {each.stack.region:{REGION}}  {each.id}"
+        for region in sorted({each.stack.region for each in kinds[kind]}):
+            names = sorted(each.id for each in kinds[kind] if each.stack.region == region)
+            yield from (f"      {region:{REGION}}  {name}" for name in names[:MOST])
+            if len(names) > MOST:
+                yield f"      {region:{REGION}}  and {len(names) - MOST} more"
 
 
 def resources(target: Target, found: Iterable[Found]) -> list[Resource]:
@@ -97,11 +102,33 @@ def _of(target: Target, found: Found) -> Iterator[Resource]:
                 yield Resource(found.stack, kind, each["PhysicalResourceId"], name, policy)
 
 
+def recovery_points(target: Target) -> list[Resource]:
+    """Snapshots that the pipeline made, and their copies: no stack has them, so they stay whatever goes."""
+
+    def of_region(region: str) -> list[Resource]:
+        pages = target.aws.client("rds", region).get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+        every = (each for page in pages for each in page["DBSnapshots"])
+        ours = [each["DBSnapshotIdentifier"] for each in every if _is_ours(target, each)]
+        return [Resource(Stack("backup", region), SNAPSHOTS, name, policy="Retain") for name in ours]
+
+    with ThreadPoolExecutor(AT_ONCE, "snapshots") as pool:
+        return [each for some in pool.map(of_region, target.settings.regions) for each in some]
+
+
+def _is_ours(target: Target, snapshot: Mapping[str, Any]) -> bool:
+    tags = {tag["Key"]: tag["Value"] for tag in snapshot.get("TagList", [])}
+    return POINT_TAG in tags and tags.get(DEPLOYMENT_TAG) == target.settings.prefix
+
+
 def left(target: Target) -> list[Resource]:
-    """What deleted stacks of the deployment left behind, as far as CloudFormation remembers and it is still there."""
+    """What the deployment left behind: its recovery points, and what its deleted stacks kept.
+
+    The latter as far as CloudFormation remembers and it is still there.
+    """
     where = [(region, stack) for region in target.regions for stack in _deleted(target, region)]
     with ThreadPoolExecutor(AT_ONCE, "left") as pool:
         kept = {each for some in pool.map(lambda one: list(_skipped(target, *one)), where) for each in some}
+        kept |= set(recovery_points(target))
         known = {(each.stack.region, each.type, each.id): each for each in sorted(kept)}.values()
         there = pool.map(lambda one: _is_there(target, one), known)
         return [each for each, still in zip(known, there, strict=True) if still]

@@ -90,9 +90,9 @@ class SetRollout(Rollout):
         except StackFailed as error:
             watch.end("set back")
             raise watch.blame(self.found) or error from error
-        watch.end()
-        self.seconds |= watch.seconds
         renewed = set_template.changed(self.target, deployed, text)
+        watch.end(renewed=renewed)
+        self.seconds |= watch.seconds
         self.changed |= {each.stack for each in self.plan.of("update") if each.stack.name in renewed}
         return renewed
 

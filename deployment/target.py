@@ -27,14 +27,16 @@ class Target:
     Attributes:
         aws: The account.
         settings: What is deployed.
-        outputs: Folder of this deployment's emitted templates (``outputs/<stage>``).
+        outputs: Folder of this deployment's emitted templates.
         names: Every stack that ``build.py`` knows, in its order.
+        certificates: Authorities that functions trust for databases instead of Amazon's (the local run has its own).
     """
 
     aws: Aws
     settings: Settings
     outputs: Path
     names: tuple[str, ...]
+    certificates: bytes | None = None
 
     @cached_property
     def sets(self) -> tuple[str, ...]:

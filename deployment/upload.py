@@ -40,9 +40,11 @@ def upload(target: Target, archive: Path | None, regions: Iterable[str]) -> list
     objects = {target.key(name): target.text(name).encode() for name in _templates(target)}
     if archive:
         objects[archive.name] = archive.read_bytes()
+    # The archive's name follows from our sources alone: with other certificates in it, it replaces what is there.
+    anew = {archive.name} if archive and target.certificates else set[str]()
     every = [(region, key) for region in regions for key in objects]
     with ThreadPoolExecutor(AT_ONCE, "upload") as pool:
-        sent = pool.map(lambda one: _send(target, one[0], one[1], objects), every)
+        sent = pool.map(lambda one: _send(target, one[0], one[1], objects, anew=one[1] in anew), every)
         return [f"{target.bucket(region)}/{key}" for (region, key), new in zip(every, sent, strict=True) if new]
 
 
@@ -69,8 +71,8 @@ def _is_there(target: Target, region: str) -> bool:
     return True
 
 
-def _send(target: Target, region: str, key: str, objects: Mapping[str, bytes]) -> bool:
-    """Put one object if there is none under its key; whether it was put. S3 refuses what arrives damaged."""
+def _send(target: Target, region: str, key: str, objects: Mapping[str, bytes], *, anew: bool) -> bool:
+    """Put one object if there is none under its key, or *anew*; whether it was put. S3 refuses what arrives damaged."""
     client = target.aws.client("s3", region)
     where = {"Bucket": target.bucket(region), "Key": key, "ExpectedBucketOwner": target.aws.account}
     try:
@@ -79,7 +81,8 @@ def _send(target: Target, region: str, key: str, objects: Mapping[str, bytes]) -
         if error.response["Error"]["Code"] not in ABSENT:
             raise
     else:
-        return False
+        if not anew:
+            return False
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     digest = base64.b64encode(hashlib.sha256(objects[key]).digest()).decode()
     kind = "application/json" if key.endswith(".json") else "application/zip"

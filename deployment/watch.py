@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -52,11 +52,13 @@ class Watch:
                 elif bar and bar.begun:
                     bar.end("set back" if "ROLLBACK" in found.status else "")
 
-    def end(self, result: str = "") -> None:
-        """Nothing changes any more."""
-        for bar in self._bars.values():
+    def end(self, result: str = "", renewed: Collection[str] = ()) -> None:
+        """Nothing changes any more; all stacks of the sets *renewed* have changed, also those that no look has met."""
+        for stack, bar in self._bars.items():
             if bar.begun:
                 bar.end(result)
+            elif stack.name in renewed:
+                bar.tell()
 
     def blame(self, before: Mapping[Stack, Found]) -> StackFailed | None:
         """The failure of a stack that has been set back, if it wasn't so *before*; nothing if no stack has."""

@@ -6,6 +6,7 @@ Exit codes: 0 every recovery point is verified · 1 it is not, or the run failed
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -113,6 +114,7 @@ def look_around(story: Story, report: Report, person: Person) -> str:
     """What a person may type while everything is still up."""
     primary, recovery = story.settings.regions
     endpoint = story.engine.endpoint
+    certificates = shlex.quote(str(story.engine.directory / "rds-ca.pem"))
     prefix = story.settings.prefix
     vault = story.settings.name("vault", recovery, story.engine.account)
     point = report.points[0]
@@ -127,13 +129,18 @@ def look_around(story: Story, report: Report, person: Person) -> str:
 {ask}
   The embedded AWS answers at {endpoint} (regions {primary} and {recovery}):
 
-    export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID={story.engine.account} AWS_SECRET_ACCESS_KEY=test
+    export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID={story.engine.account} AWS_SECRET_ACCESS_KEY=test \\
+      AWS_DEFAULT_REGION={primary}
     aws --region {primary} stepfunctions list-executions \\
       --state-machine-arn arn:aws:states:{primary}:{story.engine.account}:stateMachine:{prefix}-backup
     aws --region {recovery} s3 ls --recursive s3://{vault}/
     aws --region {recovery} rds describe-db-snapshots
     aws --region {primary} dynamodb query --table-name {prefix}-ledger --key-condition-expression 'pk = :pk' \\
       --expression-attribute-values '{{":pk": {{"S": "POINT#{point.recovery_point}"}}}}'
+
+  another project beside this one, from this checkout, after that export (docs/deploy.md says what goes into the file):
+
+    python build.py deploy --settings acme.toml --certificates {certificates}
 
   or, in Python:
 

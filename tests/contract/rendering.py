@@ -64,7 +64,8 @@ class Found:
 @functools.cache
 def rendered(option: str) -> dict[str, Template]:
     """Templates of *option* by stack, in the order of deployment, as JSON says them."""
-    return {stack: json.loads(template.to_json()) for stack, template in build.templates(OPTIONS[option]).items()}
+    templates: dict[str, Any] = build.templates(OPTIONS[option])
+    return {stack: json.loads(template.to_json()) for stack, template in templates.items()}
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,11 @@ def _table(
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
         def table(option: str, **fixtures: Any) -> None:
-            failed: list[tuple[str, AssertionError]] = []
+            failed: list[tuple[str, Exception]] = []
             for title, row in rows(option):
                 try:
                     test(**{name: row}, **fixtures)
-                except AssertionError as error:
+                except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
                     failed.append((title, error))
             if failed:
                 title, first = failed[0]
@@ -110,7 +111,10 @@ def _table(
         own = inspect.Parameter("option", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         others = [each for each in taken.parameters.values() if each.name != name]
         table.__signature__ = taken.replace(parameters=[own, *others])  # type: ignore[attr-defined]
-        return pytest.mark.parametrize("option", [option for option in OPTIONS if rows(option)])(table)
+        options = [option for option in OPTIONS if rows(option)]
+        assert options, f"no template has what {test.__name__} looks at"
+        marked: Callable[..., None] = pytest.mark.parametrize("option", options)(table)
+        return marked
 
     return decorate
 

@@ -1,4 +1,7 @@
-"""The worked examples of docs/add-an-alarm.md and docs/add-a-region.md work: what they show is run as it stands."""
+"""The worked examples of the how-tos work: what they show is run as it stands, and passes the project's own checks."""
+
+import subprocess
+import sys
 
 import pytest
 import test_metrics
@@ -8,13 +11,45 @@ from troposphere import Template
 import build
 from blueprints import order, settings_file
 from blueprints.settings import PRODUCTION
-from tests.papers import DOCS, blocks
+from handlers import migrate_database
+from handlers.rest.lean import APIGatewayRestResolver
+from tests.papers import DOCS, ROOT, blocks
 
-ALARM, REGION = DOCS / "add-an-alarm.md", DOCS / "add-a-region.md"
+ALARM, REGION, RESOURCE = DOCS / "add-an-alarm.md", DOCS / "add-a-region.md", DOCS / "add-a-resource.md"
 
 
 def only(path, language):
     return [content for kind, content in blocks(path) if kind == language]
+
+
+# ---- a resource ------------------------------------------------------------------------------------------------------
+
+
+def test_the_resource_has_routes_schemas_and_a_migration_of_its_own():
+    (code,) = only(RESOURCE, "python")
+    names = {"__name__": "notes"}
+    exec(compile(code, "add-a-resource.md", "exec"), names)  # noqa: S102 (our own page)
+
+    app = APIGatewayRestResolver()
+    app.include_router(names["router"])
+    routes = {(route.method, route.path) for route in (*app._static_routes, *app._dynamic_routes)}
+    assert routes == {("POST", "/notes"), ("GET", "/notes/<note_id>")}
+    assert names["SCHEMAS"].keys() == {"NewNote", "Note"}
+    (migration,) = names["MIGRATIONS"]
+    assert migration.version not in {each.version for each in migrate_database.every() if each.name != "notes"}
+
+
+@pytest.mark.parametrize(
+    ("page", "where"), [(RESOURCE, "handlers/resources/notes.py"), (ALARM, "blueprints/observability_exports.py")]
+)
+@pytest.mark.parametrize("check", [["check"], ["format", "--diff"]], ids=lambda check: check[0])
+def test_the_code_passes_the_linter(page, where, check):
+    (code,) = only(page, "python")
+    code = code.removeprefix(f"# {where}\n") if page == RESOURCE else f'"""An existing module."""\n\n{code}'
+    command = [sys.executable, "-m", "ruff", *check, "--no-cache", "--stdin-filename", where, "-"]
+    done = subprocess.run(command, cwd=ROOT, input=code, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # ---- an alarm --------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ database = false
 [site]
 cloudfront = false
 """
+EMITTED = f".cache/deployments/{PREFIX}/quick"
 READING = ("Describe", "Detect", "Get", "Head", "List", "Query")
 TIMEOUT = 60  # seconds
 
@@ -78,7 +79,7 @@ class Checkout:
             shutil.copytree(ROOT / name, folder / name)
         shutil.copyfile(ROOT / "build.py", folder / "build.py")
         if (ROOT / ".cache").exists():  # parsed workflows, the OpenAPI document: only faster
-            shutil.copytree(ROOT / ".cache", folder / ".cache")
+            shutil.copytree(ROOT / ".cache", folder / ".cache", ignore=lambda *_: ["deployments", "deployments.json"])
         (ROOT / ".sandbox").mkdir(exist_ok=True)
         (folder / ".sandbox").symlink_to(ROOT / ".sandbox")  # the functions' dependencies, installed once
         (folder / "quick.toml").write_text(SETTINGS)
@@ -151,7 +152,7 @@ def whole(checkout: Checkout) -> None:
     """Every stack is complete, and has the resources that its template asks for in its region, and no others."""
     for (name, region), stack in stacks(checkout.engine).items():
         assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), (name, region, stack["StackStatus"])
-        template = json.loads((checkout.folder / "outputs" / "quick" / f"{name}.json").read_text())
+        template = json.loads((checkout.folder / EMITTED / f"{name}.json").read_text())
         client = checkout.engine.client("cloudformation", region)
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"])
         found = {one["LogicalResourceId"]: one for page in pages for one in page["StackResourceSummaries"]}

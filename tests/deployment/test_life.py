@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import secrets
+import urllib.request
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from commanding import HOME, OTHER, PREFIX, Answer, Checkout, named, stacks, whole
+from commanding import EMITTED, HOME, OTHER, PREFIX, Answer, Checkout, named, stacks, whole
 from inventory import inventory
 from shapes import problems
 
@@ -53,6 +56,7 @@ OPERATIONS = {
     "kms.DescribeKey",
     "lambda.GetAccountSettings",
     "rds.DescribeAccountAttributes",
+    "rds.DescribeDBSnapshots",
     "s3.GetObjectLegalHold",
     "s3.GetObjectRetention",
     "s3.HeadBucket",
@@ -64,6 +68,8 @@ OPERATIONS = {
 }
 # Of these the plan is made: they write, and change nothing that anybody uses.
 PREVIEWS = {"cloudformation.CreateChangeSet", "cloudformation.DeleteChangeSet", "s3.PutObject"}
+
+POINT = "orders-20261122t0000z"
 
 Before = set[tuple[str, str, str]]
 
@@ -77,9 +83,9 @@ def before(engine: Engine) -> Before:
 
 
 @pytest.fixture(scope="module")
-def made(checkout: Checkout, before: Before) -> Answer:
+def made(checkout: Checkout, before: Before, engine: Engine) -> Answer:
     del before
-    return checkout.run("deploy", "--yes")
+    return checkout.run("deploy", "--yes", "--certificates", str(engine.directory / "rds-ca.pem"))
 
 
 @pytest.fixture(scope="module")
@@ -175,18 +181,15 @@ def use(engine: Engine) -> None:
     engine.client("cognito-idp", HOME).admin_create_user(
         UserPoolId=outputs["UserPool"], Username="one@example.com", TemporaryPassword=password, MessageAction="SUPPRESS"
     )
-    rows: list[dict[str, Any]] = [
-        {"pk": {"S": "DATABASES"}, "sk": {"S": "DATABASE#orders"}},
-        {
-            "pk": {"S": "POINT#orders-1"},
-            "sk": {"S": "POINT"},
-            "database": {"S": "orders"},
-            "scheduled_at": {"S": "2026-11-22T00:00:00Z"},
-            "status": {"S": "verified"},
-        },
-    ]
-    for row in rows:
-        engine.client("dynamodb", HOME).put_item(TableName=f"{PREFIX}-ledger", Item=row)
+    row = {
+        "pk": f"POINT#{POINT}",
+        "sk": "POINT",
+        "database": "orders",
+        "scheduled_at": "2026-11-22T00:00:00Z",
+        "status": "verified",
+    }
+    item = {name: {"S": value} for name, value in row.items()}
+    engine.client("dynamodb", HOME).put_item(TableName=f"{PREFIX}-ledger", Item=item)
     engine.client("s3", OTHER).put_object(
         Bucket=f"{PREFIX}-vault-{OTHER}-000000000000",
         Key="orders/part-0.parquet",
@@ -229,6 +232,15 @@ def test_the_console_is_there_and_knows_both_apis(made: Answer, checkout: Checko
         assert about["client_id"]
 
 
+def test_functions_trust_the_certificates_that_were_named(made: Answer, engine: Engine) -> None:
+    assert made.code == 0, made.text
+    functions = engine.client("lambda", OTHER).list_functions()["Functions"]
+    name = next(each["FunctionName"] for each in functions if PREFIX in each["FunctionName"])
+    location = engine.client("lambda", OTHER).get_function(FunctionName=name)["Code"]["Location"]
+    with urllib.request.urlopen(location) as answer, zipfile.ZipFile(io.BytesIO(answer.read())) as archive:  # noqa: S310
+        assert archive.read("handlers/certificates/rds.pem") == (engine.directory / "rds-ca.pem").read_bytes()
+
+
 # ---- left alone ------------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +257,11 @@ def test_a_changed_handler_moves_only_the_stacks_that_have_functions(changed: Ch
     assert changed.answer.code == 0, changed.answer.text
     with_functions = {(name, region) for name in ("backup", "api") for region in (HOME, OTHER)}
     assert changed.moved == {*with_functions, ("stacksets", HOME)}
+
+
+def test_every_stack_that_moved_has_its_line(changed: Changed) -> None:
+    for name, region in changed.moved:
+        assert re.search(rf"  {name} stack in {region}: \d+ resource", changed.answer.err), changed.answer.err
 
 
 def test_a_changed_handler_uploads_its_archive_and_their_templates_to_both_regions(changed: Changed) -> None:
@@ -327,7 +344,7 @@ def test_only_what_it_said_is_left(removed: Answer, checkout: Checkout, before: 
 def test_what_was_in_use_is_still_there(removed: Answer, checkout: Checkout) -> None:
     assert removed.code == 0, removed.text
     ledger = checkout.engine.client("dynamodb", HOME).scan(TableName=f"{PREFIX}-ledger")
-    assert "POINT#orders-1" in {row["pk"]["S"] for row in ledger["Items"]}
+    assert f"POINT#{POINT}" in {row["pk"]["S"] for row in ledger["Items"]}
     vault = f"{PREFIX}-vault-{OTHER}-000000000000"
     assert checkout.engine.client("s3", OTHER).head_object(Bucket=vault, Key="orders/part-0.parquet")
 
@@ -338,6 +355,12 @@ def test_once_removed_there_is_nothing_to_remove_and_nothing_deployed(removed: A
     assert (again.code, again.writes) == (0, set())
     assert named(again.out) == named(removed.out.split("is removed.")[1])
     assert (status.code, status.out.strip()) == (1, f"Nothing of {PREFIX} is deployed in account 000000000000.")
+
+
+def test_no_command_that_asks_aws_writes_to_outputs(removed: Answer, checkout: Checkout) -> None:
+    assert removed.code == 0, removed.text
+    assert not (checkout.folder / "outputs").exists()
+    assert (checkout.folder / EMITTED / "keys.json").exists()
 
 
 # ---- requests --------------------------------------------------------------------------------------------------------

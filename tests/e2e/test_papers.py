@@ -84,7 +84,9 @@ def _id(shell: Shell, world: World) -> str:
 def test_another_database_is_made_protected_and_verified(world: World, shell: Shell) -> None:
     shell.run(block(DATABASE, "aws rds create-db-instance"))
     try:
-        with login(world, "orders", world.primary).connect() as connection, connection.cursor() as cursor:
+        owner = login(world, "orders", world.primary)
+        assert shell.run(block(DATABASE, "get-secret-value")) == owner.password
+        with owner.connect() as connection, connection.cursor() as cursor:
             for statement in block(DATABASE, "CREATE USER", "sql").split(";\n"):
                 if statement.strip():
                     cursor.execute(statement)

@@ -1,5 +1,6 @@
 """``build.py``: what it writes, what it leaves, what it says."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -284,6 +285,26 @@ def test_a_wrong_settings_file_is_one_line(capsys, tmp_path):
 
     assert build.main(["--settings", str(path)]) == 2
     assert capsys.readouterr().err == f"build.py: {path}: network.zones = 4: use 2 or 3\n"
+
+
+@pytest.mark.parametrize("verb", [[], ["deploy", "--stage", "sandbox"], ["cost", "--stage", "sandbox"]])
+def test_without_its_packages_it_says_how_to_get_them_and_nothing_else(verb, tmp_path):
+    bare = [sys.executable, "-S", REPOSITORY / "build.py", *verb]  # -S: nothing that was installed
+
+    done = subprocess.run(bare, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "build.py needs its packages: pip install --no-deps --require-hashes -r requirements/"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_missing_module_of_our_own_is_no_missing_package(monkeypatch):
+    monkeypatch.setattr(build, "_run", lambda _: importlib.import_module("blueprints.lost"))
+
+    with pytest.raises(ModuleNotFoundError, match=r"blueprints\.lost"):
+        build.main([])
 
 
 def test_every_template_is_built_twice_the_same():

@@ -43,7 +43,8 @@ def function(engine):
         Code={"ZipFile": archive.getvalue()},
         Timeout=10,
     )
-    client.get_waiter("function_active_v2").wait(FunctionName="conformance")
+    often = {"Delay": 0.02, "MaxAttempts": 500}
+    client.get_waiter("function_active_v2").wait(FunctionName="conformance", WaiterConfig=often)
     return made["FunctionArn"]
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from troposphere import Template, ec2
 
+from blueprints import interface
 from blueprints.costs import model, prices, report, watching
 from blueprints.costs.assumptions import Load, usual
 from blueprints.costs.deployed import resources
@@ -145,8 +146,9 @@ FIXED = {
     "STAGING": 730 * 0.138 + 20 * 0.254 + 1460 * (0.017 + 0.018) + (10 + 10) + 6 * (1 + 5 * 0.03) + 3 * 5 * 0.3,
     "SANDBOX": 730 * 0.035 + 20 * 0.254 + 1460 * (0.017 + 0.018) + (10 + 10 + 9) + 7 * (1 + 5 * 0.03),
 }
-# dashboards; metrics: ours in both regions, of two replications, of ten methods of the API; secret; polling; sign-ins
-ALIKE = 3 * 3 + (26 + 10 + 2 * 4 + 10 * 5) * 0.3 + 0.4 + 2 * 657_000 * 0.4e-6 + 10 * 0.02 + 730 * 0.00225
+METHODS = sum(len(methods) for methods in interface.document(database=True)["paths"].values())
+# dashboards; metrics: ours in both regions, of two replications, five of each method; secret; polling; sign-ins
+ALIKE = 3 * 3 + (26 + 10 + 2 * 4 + METHODS * 5) * 0.3 + 0.4 + 2 * 657_000 * 0.4e-6 + 10 * 0.02 + 730 * 0.00225
 
 
 def sweeps(minutes, *, read, written, kept):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from planning import ACCOUNT, HOME, RECOVERY, World, refusal
+from troposphere import Template
 
 from blueprints.artifacts import PackagingError
 from blueprints.order import Stack
@@ -34,12 +36,12 @@ def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """Run the command with something that happens meanwhile; the answer is its exit code and what it says."""
 
     def run(meanwhile: Callable[[], int], argv: list[str] = DEPLOY) -> tuple[int, str]:
-        def do(_: Namespace, outputs: Path, stacks: dict[str, Any]) -> int:
-            assert (outputs, stacks) == (Path("outputs"), {})
+        def do(_: Namespace, cache: Path, stacks: dict[str, Any]) -> int:
+            assert (cache, stacks) == (Path("cache"), {})
             return meanwhile()
 
         monkeypatch.setattr(command, "_do", do)
-        code = command.run(argv, Path("outputs"), {})
+        code = command.run(argv, Path("cache"), {})
         out, err = capsys.readouterr()
         assert out == ""
         return code, err
@@ -80,6 +82,13 @@ def test_all_that_is_in_the_way_is_a_list(ended: Callable[..., tuple[int, str]])
         2,
         "build.py deploy: 2 things are in the way\n  - one\n  - and another\n",
     )
+
+
+def test_a_refusal_keeps_its_lines(ended: Callable[..., tuple[int, str]]) -> None:
+    text = (
+        "acme is in use:\n  database orders: a final snapshot is taken\nIf it must go all the same, add: --despite data"
+    )
+    assert ended(raises(Refused(text))) == (2, f"build.py deploy: {text}\n")
 
 
 def test_a_failed_stack_is_told_with_its_cause_and_the_command_to_go_on(
@@ -156,7 +165,7 @@ def test_every_error_of_ours_has_an_exit_code_that_says_whether_anything_was_beg
 )
 def test_wrong_arguments_are_refused_by_name(capsys: pytest.CaptureFixture[str], argv: list[str], reason: str) -> None:
     with pytest.raises(SystemExit) as refused:
-        command.run(argv, Path("outputs"), {})
+        command.run(argv, Path("cache"), {})
     assert refused.value.code == 2
     assert reason in capsys.readouterr().err
 
@@ -174,9 +183,46 @@ def test_an_unknown_profile_is_refused_with_the_command_that_lists_them(
 ) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    assert command.run(["status", "--stage", "sandbox", "--profile", "nobody"], tmp_path / "outputs", {}) == 2
+    assert command.run(["status", "--stage", "sandbox", "--profile", "nobody"], tmp_path / "cache", {}) == 2
     assert "--profile nobody: " in (told := capsys.readouterr().err)
     assert "aws configure list-profiles" in told
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    file = tmp_path / "authorities.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    return file
+
+
+def asked(*argv: str) -> Namespace:
+    return command.parser().parse_args(argv)
+
+
+def test_what_is_deployed_lies_beside_the_memory_and_outputs_are_left_alone(tmp_path: Path, pem: Path) -> None:
+    cache = tmp_path / ".cache"
+    stacks = {"keys": lambda _: template}
+    template = Template(Description="the keys")
+    made = command._target(asked("deploy", "--stage", "staging", "--certificates", str(pem)), cache, stacks)
+    assert made.outputs == cache / "deployments" / "holdfast-staging" / "staging"
+    assert json.loads(made.text("keys"))["Description"] == "the keys"
+    assert made.certificates == pem.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {".cache", pem.name}
+    assert command._target(asked("status", "--stage", "staging"), cache, stacks).certificates is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "No such file or directory"), ("{}", "there is no certificate in it")]
+)
+def test_certificates_that_cannot_be_used_are_refused(
+    capsys: pytest.CaptureFixture[str], pem: Path, content: str | None, reason: str
+) -> None:
+    pem.unlink()
+    if content:
+        pem.write_text(content)
+    argv = ["deploy", "--stage", "staging", "--certificates", str(pem)]
+    assert command.run(argv, pem.with_name(".cache"), {}) == 2
+    assert f"build.py deploy: --certificates {pem}: {reason}" in capsys.readouterr().err
 
 
 PLAN = Plan({STORAGE: Entry(STORAGE, "create", (Change("add", "Vault", "AWS::S3::Bucket"),))})

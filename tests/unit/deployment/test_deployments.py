@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import signal
 import threading
 from pathlib import Path
 
 import pytest
-from fake_account import Killed, Watching
+from fake_account import Account, Killed, Watching
 from small import ARCHIVE, NAMES, PRIMARY, RECOVERY, Small
 
 from blueprints.order import Stack
 from deployment import deploy
 from deployment.errors import NotReady, Refused, StackFailed
 from deployment.progress import Progress, Stopped
+from deployment.watch import Watch
+
+
+class Telling(Watching):
+    """Somebody who reads along, not on a terminal."""
+
+    def __init__(self, account: Account, stream: io.StringIO) -> None:
+        super().__init__(account, live=False)
+        self._stream = stream
+
 
 EVERY = {Stack(name, region) for name in NAMES for region in (PRIMARY, RECOVERY)}
 
@@ -77,6 +89,26 @@ def test_a_change_reaches_both_regions_by_the_set_and_touches_nothing_else(small
     assert not done.made
     assert not any("stack_instances" in call for call, _ in small.account.writes[-20:])
     assert small.deploy().nothing
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen under way", "done between two looks"])
+def test_every_stack_that_changes_with_its_set_has_its_line(
+    small: Small, monkeypatch: pytest.MonkeyPatch, *, seen: bool
+) -> None:
+    small.deploy()
+    for name in ("keys", "storage"):
+        path = small.outputs / f"{name}.json"
+        path.write_text(path.read_text().replace(f"{name} 1", f"{name} 2"))
+    _rewrite_sets(small)
+    if not seen:
+        monkeypatch.setattr(Watch, "look", lambda _: None)
+    told = io.StringIO()
+    deploy.deploy(small.target, small.archive, Telling(small.account, told), lambda _: True)
+    lines = [re.sub(r"^ *\d+:\d+  | \(.*", "", line) for line in told.getvalue().splitlines() if "…" not in line]
+    changed = [
+        f"{name} stack in {region}: 1 resource" for name in ("keys", "storage") for region in (PRIMARY, RECOVERY)
+    ]
+    assert sorted(line for line in lines if not line.startswith("stacksets")) == sorted(changed)
 
 
 def test_the_first_failure_stops_what_comes_after_and_names_its_cause(small: Small) -> None:

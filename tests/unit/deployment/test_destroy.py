@@ -118,6 +118,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cloud], Target]:
         monkeypatch.setattr(stacks, "remove", cloud.remove)
         monkeypatch.setattr(stacks, "protect", cloud.protect)
         monkeypatch.setattr(remains, "resources", lambda *_: [])
+        monkeypatch.setattr(remains, "recovery_points", lambda *_: [])
         monkeypatch.setattr(remains, "left", lambda *_: [])
         monkeypatch.setattr(guards, "obstacles", lambda *_: [])
         return Target(cloud, SANDBOX, OUTPUTS / "sandbox", NAMES)
@@ -222,6 +223,17 @@ def test_an_obstacle_that_was_not_named_ends_it_before_anybody_is_asked(
     with pytest.raises(Refused, match="--despite data"):
         run(target, lambda farewell: bool(asked.append(farewell)))
     assert (cloud.done, asked) == ([], [])
+
+
+def test_whoever_agrees_is_told_of_the_recovery_points_that_stay(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = place(Cloud())
+    point = Resource(
+        Stack("backup", OTHER), remains.SNAPSHOTS, "holdfast-sandbox-orders-20261122t0600z", policy="Retain"
+    )
+    monkeypatch.setattr(remains, "recovery_points", lambda *_: [point])
+    told: list[str] = []
+    run(target, lambda farewell: not told.append(farewell.text()))
+    assert f"      {OTHER:14}  {point.id}\n" in told[0].partition("  stays\n")[2]
 
 
 def test_a_deployment_that_is_not_there_needs_no_consent(place: Place) -> None:

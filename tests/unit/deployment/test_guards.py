@@ -66,13 +66,14 @@ def ledger(aws: Account) -> Any:  # noqa: ARG001 (moto must be there first)
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "points",
+                "IndexName": name,
                 "KeySchema": [
-                    {"AttributeName": "database", "KeyType": "HASH"},
+                    {"AttributeName": partition, "KeyType": "HASH"},
                     {"AttributeName": "scheduled_at", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "ALL"},
+                "Projection": {"ProjectionType": projected},
             }
+            for name, partition, projected in (("points", "database", "ALL"), ("timeline", "sk", "KEYS_ONLY"))
         ],
         BillingMode="PAY_PER_REQUEST",
     )
@@ -95,6 +96,34 @@ def test_verified_recovery_points_are_counted_by_database(aws: Account, ledger: 
     (only,) = found(aws)
     assert only.name == "recovery-points"
     assert only.what.startswith("2 verified recovery points in the ledger (orders 2):")
+
+
+def test_points_count_before_any_sweep_has_written_down_their_database(aws: Account, ledger: Any) -> None:
+    for name in ("orders", "users"):
+        ledger.delete_item(Key={"pk": "DATABASES", "sk": f"DATABASE#{name}"})
+    point(ledger, "orders", 1, "verified")
+    point(ledger, "orders-of-2026", 2, "verified")
+    (only,) = found(aws)
+    assert only.what.startswith("2 verified recovery points in the ledger (orders 1, orders-of-2026 1):")
+
+
+def test_a_ledger_that_cannot_be_asked_is_an_obstacle_and_not_taken_for_empty(aws: Account) -> None:
+    """As release 0.1.0 made it, it lacks the index. Moto says of that what AWS says of a missing table."""
+
+    class Old:
+        def get_paginator(self, _: str) -> Old:
+            return self
+
+        def paginate(self, **asked: Any) -> Any:
+            reason = f"The table does not have the specified index: {asked['IndexName']}"
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": reason}}, "Query")
+
+    aws.clients["dynamodb", HOME] = Old()
+    (only,) = found(aws)
+    assert only.name == "recovery-points"
+    assert only.what == (
+        "recovery points in the ledger can't be counted: The table does not have the specified index: timeline"
+    )
 
 
 def test_points_that_nobody_could_restore_from_are_no_obstacle(aws: Account, ledger: Any) -> None:

@@ -32,6 +32,7 @@ class Region:
         self.resources: dict[str, list[dict[str, str]]] = {}
         self.deleted: dict[str, list[dict[str, str]]] = {}  # ARN -> events
         self.snapshots: dict[str, list[str]] = {}
+        self.tagged: dict[str, dict[str, str]] = {}  # snapshots, and their tags
         self.gone: set[str] = set()
 
     def get_template(self, *, StackName: str, TemplateStage: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
@@ -45,9 +46,7 @@ class Region:
                 "StackSummaries": [{"StackId": arn, "StackName": arn.split("/")[1]} for arn in self.deleted]
             },
             "describe_stack_events": lambda StackName: {"StackEvents": self.deleted[StackName]},  # noqa: N803
-            "describe_db_snapshots": lambda DBInstanceIdentifier, SnapshotType: {  # noqa: N803, ARG005
-                "DBSnapshots": [{"DBSnapshotIdentifier": one} for one in self.snapshots.get(DBInstanceIdentifier, [])]
-            },
+            "describe_db_snapshots": self.manual_snapshots,
         }
 
         class Paginator:
@@ -55,6 +54,18 @@ class Region:
                 return [pages[name](**arguments)]
 
         return Paginator()
+
+    def manual_snapshots(self, SnapshotType: str, DBInstanceIdentifier: str | None = None) -> dict[str, Any]:  # noqa: N803
+        assert SnapshotType == "manual"
+        if DBInstanceIdentifier:
+            found = self.snapshots.get(DBInstanceIdentifier, [])
+            return {"DBSnapshots": [{"DBSnapshotIdentifier": one, "TagList": []} for one in found]}
+        return {
+            "DBSnapshots": [
+                {"DBSnapshotIdentifier": one, "TagList": [{"Key": key, "Value": value} for key, value in tags.items()]}
+                for one, tags in self.tagged.items()
+            ]
+        }
 
     def head_bucket(self, *, Bucket: str) -> dict[str, str]:  # noqa: N803
         if Bucket in self.gone:
@@ -189,6 +200,33 @@ def test_the_snapshots_of_a_deleted_database_are_told() -> None:
     assert (only.type, only.id) == (remains.SNAPSHOTS, "final")
 
 
+POINT = {"holdfast:recovery-point": "orders-20261122t0600z", "holdfast:deployment": "holdfast-staging"}
+TAKEN = "holdfast-staging-orders-20261122t0600z"
+
+
+def test_snapshots_of_the_pipeline_stay_in_both_regions() -> None:
+    aws = Account()
+    for region in (HOME, OTHER):
+        aws.regions[region].tagged = {
+            TAKEN: POINT,
+            "by-hand": {},
+            "anothers": {**POINT, "holdfast:deployment": "holdfast-staging-2"},
+            "final": {"holdfast:deployment": "holdfast-staging"},
+        }
+    expected = {(HOME, TAKEN), (OTHER, TAKEN)}
+    for some in (remains.recovery_points(target(aws)), remains.left(target(aws))):
+        assert {(each.stack.region, each.id) for each in some} == expected
+        assert all(each.stays for each in some)
+
+
+def test_a_snapshot_of_the_pipeline_whose_database_is_gone_is_told_once() -> None:
+    aws = Account()
+    aws.regions[HOME].deleted[SET] = [gone("AWS::RDS::DBInstance", "a-database")]
+    aws.regions[HOME].snapshots["a-database"] = ["final", TAKEN]
+    aws.regions[HOME].tagged = {TAKEN: POINT}
+    assert sorted(each.id for each in remains.left(target(aws))) == ["final", TAKEN]
+
+
 # ---- words -----------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +239,18 @@ def test_every_type_that_a_template_keeps_has_words_for_people() -> None:
         if resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
     }
     assert kept <= remains.KINDS.keys()
+
+
+def test_of_very_many_the_first_are_told_by_name_and_the_rest_by_number() -> None:
+    every = [
+        Resource(Stack("backup", region), remains.SNAPSHOTS, f"s-{number:03}", policy="Retain")
+        for region in (HOME, OTHER)
+        for number in range(remains.MOST + (region == HOME) * 5)
+    ]
+    lines = [line.split() for line in list(remains.listed(every))[1:]]
+    assert [line[1] for line in lines if line[0] == OTHER] == [f"s-{number:03}" for number in range(remains.MOST)]
+    assert [line for line in lines if line[0] == HOME][-1] == [HOME, "and", "5", "more"]
+    assert len(lines) == 2 * remains.MOST + 1
 
 
 def test_what_is_dearest_is_told_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,17 @@ def test_a_second_time_nothing_is_sent(target: Target, account: Account, tmp_pat
     account.calls.clear()
     assert upload.upload(target, archive(tmp_path), [HOME]) == []
     assert account.done("PutObject") == []
+
+
+def test_an_archive_with_other_certificates_takes_the_place_of_one_without(target: Target, tmp_path: Path) -> None:
+    make_bucket(target, HOME)
+    upload.upload(target, archive(tmp_path), [HOME])
+    other = archive(tmp_path)
+    other.write_bytes(b"PK with other certificates")
+    trusting = replace(target, certificates=b"-----BEGIN CERTIFICATE-----")
+    assert upload.upload(trusting, other, [HOME]) == [f"{target.bucket(HOME)}/{other.name}"]
+    stored = target.aws.client("s3", HOME).get_object(Bucket=target.bucket(HOME), Key=other.name)
+    assert stored["Body"].read() == other.read_bytes()
 
 
 def test_a_template_that_changed_is_the_only_one_sent(target: Target) -> None:

@@ -70,7 +70,8 @@ class Maker:
             Timeout=10,
             **settings,
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=found["FunctionName"])
+        waiter, often = client.get_waiter("function_active_v2"), {"Delay": 0.02, "MaxAttempts": 500}
+        waiter.wait(FunctionName=found["FunctionName"], WaiterConfig=often)
         return found["FunctionArn"]
 
     def invoke(self, function: str, event: Any = None) -> tuple[Any, str | None]:

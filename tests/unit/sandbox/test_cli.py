@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Never
 
 import pytest
 
+from blueprints.settings import SANDBOX
+from deployment import command
 from sandbox import cli, mysql_processes, run
+from sandbox.people import Person
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +100,20 @@ def test_without_a_database_server_it_says_what_to_type(
 
 def test_a_stage_and_a_settings_file_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not allowed with" in refused(capsys, "--stage", "sandbox", "--settings", "x.toml")
+
+
+def test_what_is_printed_for_another_project_can_be_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "with a blank"
+    engine = SimpleNamespace(endpoint="http://127.0.0.1:1", account="000000000000", directory=folder)
+    api = SimpleNamespace(commands=lambda: "curl")
+    story = SimpleNamespace(settings=SANDBOX, engine=engine, api=api, logins=[])
+    report = SimpleNamespace(points=[SimpleNamespace(recovery_point="p")], console="c", api="a")
+    shown = cli.look_around(story, report, Person("name", "password")).replace("\\\n", " ")
+
+    lines = [
+        shlex.split(line) for line in shown.splitlines() if line.strip().startswith(("export ", "python build.py"))
+    ]
+    exported, typed = lines
+    assert f"AWS_DEFAULT_REGION={SANDBOX.primary_region}" in exported
+    parsed = command.parser().parse_args(typed[2:])
+    assert parsed.certificates == folder / "rds-ca.pem"

@@ -219,7 +219,7 @@ def table(aws, name, keys):  # noqa: ARG001  # the replicas' keys must be there
     template = {"Resources": {"Ledger": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": properties}}}
     client = aws.client("cloudformation")
     client.create_stack(StackName=name, TemplateBody=json.dumps(template))
-    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600})
     return name
 
 
