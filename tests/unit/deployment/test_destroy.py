@@ -69,7 +69,9 @@ class Cloud:
     def go(self, stack: Stack) -> None:
         if stack == self.broken:
             raise StackFailed(stack, "DELETE_FAILED", "Ear (AWS::SNS::Topic): in use")
-        needed_by = {each.name + "/" + each.region for each in self.there if stack in order.needs(each, NAMES, SANDBOX)}
+        needed_by = {
+            each.name + "/" + each.region for each in list(self.there) if stack in order.needs(each, NAMES, SANDBOX)
+        }
         assert not needed_by, f"{stack} is needed by {needed_by}"
         assert not self.there[stack], f"{stack} is protected"
         del self.there[stack]

@@ -1,12 +1,8 @@
-"""Deployments with other options than the sandbox's: they deploy, answer, and serve the console.
-
-Two by default; ``tox -e options`` takes every case of ``tests/pairwise.py``.
-"""
+"""Deployments with every pair of options (``tests/pairwise.py``): they deploy, answer, and serve the console."""
 
 from __future__ import annotations
 
 import io
-import os
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,10 +12,7 @@ from deployment.progress import Progress
 from sandbox import run
 from sandbox.api import Api
 from tests.calling import Caller
-from tests.pairwise import CASES, name_of, settings_of
-
-FEW = (1, 3)  # without and with a database, the console by CloudFront and by the API, each region of both global
-NUMBERS = range(len(CASES)) if os.environ.get("HOLDFAST_OPTIONS") == "all" else FEW
+from tests.pairwise import CASES, Case, name_of, settings_of
 
 
 class Given(NamedTuple):
@@ -35,9 +28,9 @@ class Given(NamedTuple):
         return [self.settings]
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: name_of(CASES[number]))
-def test_what_can_be_asked_for_can_be_deployed_and_answers(number: int) -> None:
-    settings = settings_of(CASES[number])
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_what_can_be_asked_for_can_be_deployed_and_answers(case: Case) -> None:
+    settings = settings_of(case)
     request: Any = Given(settings)
     with Progress(io.StringIO(), live=False) as progress, run.story(request, progress) as story:
         story.deploy()
