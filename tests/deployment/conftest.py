@@ -10,14 +10,6 @@ from commanding import Checkout
 from sandbox.server import Engine
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares one deployment stays in one process (``--dist loadgroup``); the rest goes to whoever is idle."""
-    for item in items:
-        if "checkout" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with Engine(tmp_path_factory.mktemp("aws")) as started:
